@@ -1,0 +1,85 @@
+"""What happened, as frozen records in the past tense (house rule: facts are declared, then emitted by services).
+
+Storing and sending them is portal.outbox's business. Fields are plain JSON values: text, integers, booleans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, TypeVar
+
+
+class Audience(StrEnum):
+    """Who is told by default; rights and preferences are checked when sending (O9)."""
+
+    FOLLOWERS = "FOLLOWERS"  # every active member of the tenant who wants it
+    MANAGERS = "MANAGERS"  # the tenant's managers
+    STAFF = "STAFF"  # the operator's staff: the fact must be emitted in the operator's scope
+    PERSON = "PERSON"  # one address, named in the fact's field `email`
+    NOBODY = "NOBODY"  # recorded, nobody is told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Something that happened to one tenant and cannot be undone. Subclasses add JSON-plain fields."""
+
+    occurred_at: datetime  # aware, UTC; when it happened, not when we heard
+
+    key: ClassVar[str]
+    audience: ClassVar[Audience]
+    entitlement: ClassVar[str | None]
+
+    @property
+    def object_key(self) -> str:
+        """Which object and version it speaks of; with the fact key it names the notification once (O7)."""
+        raise NotImplementedError(f"{type(self).__name__} must say its object_key")
+
+    def plain(self) -> dict[str, Any]:
+        """JSON values by field name."""
+        data = asdict(self)
+        data["occurred_at"] = self.occurred_at.isoformat()
+        return data
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> Fact:
+        """The fact back from its plain form; unknown fields of later versions are ignored."""
+        known = {f.name for f in fields(cls)}
+        kept = {name: value for name, value in data.items() if name in known}
+        kept["occurred_at"] = datetime.fromisoformat(kept["occurred_at"])
+        return cls(**kept)
+
+    @classmethod
+    def example(cls) -> Fact:
+        """A specimen for template tests and docs; subclasses give one."""
+        raise NotImplementedError(f"{cls.__name__} needs an example")
+
+
+F = TypeVar("F", bound=Fact)
+_FACTS: dict[str, type[Fact]] = {}
+
+
+def fact(key: str, *, audience: Audience, entitlement: str | None = None) -> Callable[[type[F]], type[F]]:
+    """Declares a fact under its key, for example `tracking.milestone_reached`. Doubles are refused at start-up."""
+
+    def declare(cls: type[F]) -> type[F]:
+        frozen = dataclass(frozen=True, kw_only=True)(cls)
+        if _FACTS.get(key, frozen).__qualname__ != frozen.__qualname__:
+            raise RuntimeError(f"two facts have the key {key!r}")
+        frozen.key, frozen.audience, frozen.entitlement = key, audience, entitlement
+        _FACTS[key] = frozen
+        return frozen
+
+    return declare
+
+
+def fact_class(key: str) -> type[Fact]:
+    """The class of a fact key; KeyError when no app declares it."""
+    return _FACTS[key]
+
+
+def all_facts() -> dict[str, type[Fact]]:
+    """Every declared fact by key, sorted."""
+    return dict(sorted(_FACTS.items()))

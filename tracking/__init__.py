@@ -1,0 +1,1 @@
+"""What happened: shipments, sightings, milestones, ingest."""

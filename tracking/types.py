@@ -1,0 +1,218 @@
+"""Frozen records and vocabularies of tracking: codes, milestones, chains, canonical events, sightings.
+
+No models, no clock, no rules; those stand in milestones.py. Codes are the DCSA ones (domain specification 1.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Kind(StrEnum):
+    """What an event speaks of."""
+
+    EQUIPMENT = "EQUIPMENT"
+    TRANSPORT = "TRANSPORT"
+    SHIPMENT = "SHIPMENT"
+
+
+class Classifier(StrEnum):
+    """Planned, estimated or actual."""
+
+    PLN = "PLN"
+    EST = "EST"
+    ACT = "ACT"
+
+
+class Precision(StrEnum):
+    """How exact an event time is."""
+
+    MINUTE = "minute"
+    DAY = "day"
+
+
+class Milestone(StrEnum):
+    """A named step of a chain (1.1)."""
+
+    GATE_IN_FULL = "GATE_IN_FULL"
+    CFS_RECEIVED = "CFS_RECEIVED"
+    LOADED = "LOADED"
+    VESSEL_DEPARTED = "VESSEL_DEPARTED"
+    TS_DISCHARGED = "TS_DISCHARGED"
+    TS_LOADED = "TS_LOADED"
+    VESSEL_ARRIVED = "VESSEL_ARRIVED"
+    AT_ANCHOR = "AT_ANCHOR"
+    DISCHARGED = "DISCHARGED"
+    CY_AVAILABLE = "CY_AVAILABLE"
+    GATE_OUT_FULL = "GATE_OUT_FULL"
+    CFS_AVAILABLE = "CFS_AVAILABLE"
+    DELIVERED = "DELIVERED"
+    EMPTY_RETURN = "EMPTY_RETURN"
+    CUSTOMS_HOLD = "CUSTOMS_HOLD"
+    CUSTOMS_RELEASED = "CUSTOMS_RELEASED"
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+
+
+class FinalMilestone(StrEnum):
+    """Terms of delivery, as the history files write them (design 4.4)."""
+
+    CY = "CY"
+    CFS = "CFS"
+    DOOR = "DOOR"
+
+
+class Mode(StrEnum):
+    """Mode of transport of a shipment."""
+
+    SEA = "SEA"
+    AIR = "AIR"
+    ROAD = "ROAD"
+    RAIL = "RAIL"
+
+
+class SourceKind(StrEnum):
+    """What a source is; the order is the default `source_priority`, best first (section 12)."""
+
+    TERMINAL = "terminal"
+    CARRIER = "carrier"
+    RAIL = "rail"
+    AIS = "ais"
+    AGGREGATOR = "aggregator"
+    MANUAL = "manual"
+
+
+SOURCE_PRIORITY: Final[tuple[str, ...]] = tuple(k.value for k in SourceKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanonicalEvent:
+    """One reported event as an adapter reads it: before any tenant, shipment or plausibility check.
+
+    `time` is the UTC instant, or None when `local` has neither offset nor a zone the message states (the
+    facility's zone is looked up later, R1.6). `position` begins with the zero-based number of the event.
+    """
+
+    position: str
+    kind: Kind
+    code: str
+    classifier: Classifier
+    local: str  # the time as written
+    time: datetime | None
+    precision: Precision = Precision.MINUTE
+    offset_minutes: int | None = None  # as stated by the source, east positive
+    zone: str | None = None  # IANA name, when the message states one
+    container: str | None = None  # normal form, no spaces
+    container_ok: bool | None = None  # check digit (ISO 6346); None without a container
+    laden: bool | None = None
+    place: str | None = None  # UN/LOCODE or the operator's own place code
+    facility: str | None = None
+    facility_provider: str | None = None
+    place_role: str | None = None  # POL, POD, PRE, PDE, TSP when the message says so
+    mode: str | None = None
+    booking: str | None = None
+    bill_of_lading: str | None = None
+    shipment_ref: str | None = None
+    account: str | None = None  # history files only
+    references: tuple[tuple[str, str], ...] = ()  # further (type, value), for example ("PO", "4711")
+    equipment: tuple[str, ...] = ()  # containers named in references of a TRANSPORT or SHIPMENT event
+    transport_call: str | None = None
+    voyage: str | None = None
+    vessel: str | None = None
+    vessel_imo: str | None = None
+    pol: str | None = None
+    pod: str | None = None
+    is_transshipment: bool | None = None
+    document_type: str | None = None
+    document_id: str | None = None
+    reason: str | None = None
+    delay_reason: str | None = None
+    source_event_id: str | None = None
+    source_created_at: datetime | None = None
+    recorded_at: datetime | None = None  # history files only (R1.1)
+    retracts: str | None = None  # the source_event_id that this one withdraws (R1.4)
+    warnings: tuple[str, ...] = ()
+    payload: dict[str, Any] = field(default_factory=dict)  # this event's own part of the message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An event or row that cannot be read: a code of a closed list, where, and a sentence."""
+
+    code: str
+    position: str
+    detail: str
+    fragment: str = ""  # the offending part as received, shortened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What an adapter makes of one message."""
+
+    events: tuple[CanonicalEvent, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def received(self) -> int:
+        """How many events or rows the message held."""
+        return len(self.events) + len(self.refusals)
+
+
+class Unreadable(ValueError):
+    """The message as a whole cannot be read (truncated JSON, not text, wrong top level); says where and why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code, self.detail = code, detail
+        super().__init__(detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A stored event version of one tenant's shipment, as the pure rules see it. Instants are aware UTC."""
+
+    id: int
+    source: str
+    source_kind: str
+    event_key: str  # source_event_id, else the digest of the natural key (R1.2)
+    natural_key: str
+    code: str
+    kind: str
+    classifier: str
+    event_time: datetime | None  # None only for retractions
+    precision: str = Precision.MINUTE
+    recorded_at: datetime
+    source_created_at: datetime | None = None
+    container: str | None = None  # None: concerns all live containers of the shipment
+    place: str | None = None
+    facility: str | None = None
+    place_role: str | None = None
+    laden: bool | None = None
+    is_transshipment: bool | None = None
+    mode: str | None = None
+    voyage: str | None = None
+    vessel_imo: str | None = None
+    document_type: str | None = None
+    retracts: str | None = None
+    payload_hash: str = ""
+    is_empty: bool = False  # the message was corrected and no longer concerns this shipment (R1.3)
+    has_evidence: bool = True  # False: a manual entry without evidence_ref (R1.12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """What binding needs to know of a shipment (R1.13 to R1.15)."""
+
+    final: FinalMilestone
+    mode: Mode = Mode.SEA
+    pol: str | None = None
+    pod: str | None = None
+    final_place: str | None = None
+    transhipments: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()  # live ones; empty: the shipment is one unit
+    voyage: str | None = None
+    vessel_imo: str | None = None
+    arrival_is_anchorage: frozenset[str] = frozenset()  # sources whose ARRI means anchorage
+    sends_avpu: bool = True  # False: the CY terminal never sends AVPU, DISCHARGED stands in (1.1)
+    customs_by_us: bool = False
