@@ -1,0 +1,147 @@
+/* What a page gains when scripts run: keys, theme, copying, times in other zones, menus that close. Without it all works.
+   Stays out: anything that fetches (htmx does), anything that decides. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const words = () => document.getElementById("help")?.dataset ?? {};
+  const typing = (el) => el.closest("input, textarea, select, [contenteditable], dialog[open]") !== null;
+
+  /* ----- Theme: as the system, light, dark; kept in a cookie so that the server draws it at once. ----- */
+  function themeNext() {
+    const order = ["", "light", "dark"];
+    const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % 3];
+    if (next) root.dataset.theme = next;
+    else delete root.dataset.theme;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `theme=${next}; Path=/; Max-Age=${next ? 31536000 : 0}; SameSite=Lax${secure}`;
+    toast({ "": words().themeAuto, light: words().themeLight, dark: words().themeDark }[next]);
+  }
+
+  /* ----- A word at the foot of the page, read out politely. ----- */
+  let toastTimer;
+  function toast(text) {
+    if (!text) return;
+    let box = document.querySelector(".toast");
+    if (!box) {
+      box = document.createElement("div");
+      box.className = "toast";
+      box.setAttribute("role", "status");
+      document.body.append(box);
+    }
+    box.textContent = text;
+    box.hidden = false;
+    clearTimeout(toastTimer);
+    toastTimer = setTimeout(() => (box.hidden = true), 1800);
+  }
+
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.classList.add("is-done");
+      setTimeout(() => button.classList.remove("is-done"), 1500);
+      toast(`${words().copied}: ${button.dataset.copy}`);
+    } catch {
+      toast(button.dataset.copy);
+    }
+  }
+
+  /* ----- Times: at the place (as served), in the reader's zone, in UTC. ----- */
+  const MODES = ["local", "own", "utc"];
+  let mode = MODES.includes(sessionStorage.getItem("times")) ? sessionStorage.getItem("times") : "local";
+  const own = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
+  function format(iso, options) {
+    return new Intl.DateTimeFormat(root.lang === "en" ? "en-GB" : root.lang, options).format(new Date(iso)).replace(",", "");
+  }
+  function timesShow(within) {
+    for (const el of within.querySelectorAll('time[datetime$="Z"]')) {
+      el._served ??= el.innerHTML;
+      el._title ??= el.title;
+      el.title = `${el._title}\n${format(el.dateTime, own)} (${words().yours})`;
+      if (mode === "local") el.innerHTML = el._served;
+      else el.textContent = format(el.dateTime, mode === "utc" ? { ...own, timeZone: "UTC" } : own);
+    }
+    for (const button of document.querySelectorAll("[data-times]"))
+      button.textContent = { local: words().timesLocal, own: words().timesOwn, utc: words().timesUtc }[mode];
+  }
+  function timesNext() {
+    mode = MODES[(MODES.indexOf(mode) + 1) % 3];
+    sessionStorage.setItem("times", mode);
+    timesShow(document);
+    toast({ local: words().timesLocal, own: words().timesOwn, utc: words().timesUtc }[mode]);
+  }
+
+  /* ----- Lists: j and k move between the rows' own links, so Enter opens and a screen reader follows. ----- */
+  function rowMove(step) {
+    const links = [...document.querySelectorAll("main .rowlink, main .attention .what")];
+    if (!links.length) return;
+    const at = links.indexOf(document.activeElement);
+    const next = links[Math.min(links.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+  }
+
+  /* ----- Keys ----- */
+  let before = "";
+  const keys = {
+    "/": () => document.querySelector("[data-search]")?.focus(),
+    j: () => rowMove(1),
+    k: () => rowMove(-1),
+    t: timesNext,
+    "[": () => document.querySelector('a[rel="prev"]')?.click(),
+    "]": () => document.querySelector('a[rel="next"]')?.click(),
+    "?": () => document.getElementById("help")?.showModal(),
+    h: () => before === "g" && document.querySelector(".brand")?.click(),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key === "Escape") {
+      for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+      if (document.activeElement?.matches("[data-search]")) document.activeElement.blur();
+      return;
+    }
+    if (typing(event.target)) return;
+    const act = keys[event.key];
+    if (act) {
+      event.preventDefault();
+      act();
+    }
+    before = event.key;
+  });
+
+  document.addEventListener("click", (event) => {
+    const el = event.target;
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) if (!menu.contains(el)) menu.open = false;
+    const button = el.closest("[data-copy], [data-theme-toggle], [data-times], [data-help], [data-print]");
+    if (button?.dataset.copy) copy(button);
+    else if (button?.matches("[data-theme-toggle]")) themeNext();
+    else if (button?.matches("[data-times]")) timesNext();
+    else if (button?.matches("[data-help]")) keys["?"]();
+    else if (button?.matches("[data-print]")) window.print();
+    else {
+      const row = el.closest("tr[data-href]");
+      if (row && !el.closest("a, button, input, label, select, summary") && !String(getSelection())) row.querySelector(".rowlink")?.click();
+    }
+  });
+
+  /* A step that must not be taken twice: the second press finds its button asleep. */
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post" || event.defaultPrevented) return;
+    const button = event.submitter;
+    setTimeout(() => button && button.setAttribute("aria-disabled", "true"), 0);
+    if (event.target.dataset.sent) event.preventDefault();
+    else event.target.dataset.sent = "1";
+  });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
+  function dress(within) {
+    for (const el of within.querySelectorAll("[data-theme-toggle], [data-copy], [data-times], [data-help], [data-print]")) el.hidden = false;
+    timesShow(within);
+  }
+  dress(document);
+  document.addEventListener("htmx:after:swap", () => dress(document));
+})();
