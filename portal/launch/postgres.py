@@ -146,8 +146,8 @@ class PostgresServer(EmbeddedServer):
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             self._drop_stale_pid()
-            started = self._run([str(bin_dir / "pg_ctl"), "-D", str(self.data), "-w", "-t", "60", "-l", str(self.log)]
-                                + ["-o", self._options(), "start"])  # fmt: skip
+            words = ["-D", str(self.data), "-w", "-t", "60", "-l", str(self.log), "-o", self._options(), "start"]
+            started = self._run([str(bin_dir / "pg_ctl"), *words])
             if started.returncode == 0 or self.running():
                 return
             if time.monotonic() > deadline:

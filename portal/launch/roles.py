@@ -101,6 +101,32 @@ def ensure_roles(*, admin_url: str, prefix: str = "") -> dict[str, str]:
     raise LaunchError(f"The roles could not be made in {database}: others kept changing them.")
 
 
+def main(argv: list[str]) -> int:
+    """`manage.py roles --sql [--database NAME] [--prefix test_]`: print the SQL, or without --sql run it."""
+    import argparse
+    import os
+
+    parser = argparse.ArgumentParser(
+        prog="manage.py roles", description="The database roles: print their SQL, or make them over DATABASE_URL."
+    )
+    parser.add_argument("--sql", action="store_true", help="print the SQL for an administrator; connects to nothing")
+    parser.add_argument("--database", default="", help="its name; default: that of DATABASE_URL, else plimsoll")
+    parser.add_argument("--prefix", default="", help="in front of the role names, for example test_")
+    options = parser.parse_args(argv)
+    url = os.environ.get("DATABASE_URL", "")
+    named = options.database or unquote(urlsplit(url).path.lstrip("/")) or "plimsoll"
+    if options.sql:
+        print(f"-- Run as an administrator, connected to {named}. Then give each role a way to sign in, for example")
+        print(f"-- ALTER ROLE {role_names(options.prefix).app} PASSWORD '...';")
+        print(roles_sql(database=named, prefix=options.prefix), end="")
+        return 0
+    if not url:
+        raise LaunchError("Set DATABASE_URL to an administrator's address, or print the SQL with --sql.")
+    ensure_roles(admin_url=url, prefix=options.prefix)
+    print(", ".join(vars(role_names(options.prefix)).values()) + " are ready.")
+    return 0
+
+
 def derived_passwords(admin_url: str, prefix: str = "") -> dict[str, str]:
     """One password a role, worked out from the administrator's: the same every time, stored nowhere."""
     secret = unquote(urlsplit(admin_url).password or "")
