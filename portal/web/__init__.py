@@ -1,0 +1,1 @@
+"""The shell: base pages, home, tables, exports, error answers, the policy every door declares."""

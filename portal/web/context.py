@@ -1,0 +1,23 @@
+"""What every page's template gets: the brand, the person, the navigation, the language of the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from portal.lib import clock
+from portal.tenancy.selectors import installation
+from portal.web.nav import nav_for
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """brand, member, nav; a page without a person has no navigation."""
+    member = getattr(request, "member", None)
+    found = installation()
+    return {
+        "brand": {"name": found.name if found else "Plimsoll", "accent": ""},
+        "member": member,
+        "nav": nav_for(request, member, clock.now()) if member is not None else [],
+        "theme": request.COOKIES.get("theme", ""),
+    }

@@ -1,0 +1,55 @@
+"""The navigation: each app registers its entries at start; a person sees those whose doors would open.
+
+Hiding a link is comfort, not protection; the doors check for themselves (R5.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+
+from portal.tenancy.models import Member
+from portal.web.policy import Policy, entitled
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One entry: `order` sorts inside the section; the policy is the door's own."""
+
+    section: str | Promise
+    label: str | Promise
+    route: str
+    icon: str
+    policy: Policy
+    order: int = 100
+
+
+_items: list[NavItem] = []
+
+
+def nav_register(*items: NavItem) -> None:
+    """Called by each app's start."""
+    for item in items:
+        if item not in _items:
+            _items.append(item)
+    _items.sort(key=lambda i: i.order)
+
+
+def nav_for(request: HttpRequest, member: Member, at: datetime) -> list[dict[str, Any]]:
+    """Sections with their entries for this person, in the form base.html takes."""
+    sections: dict[str, dict[str, Any]] = {}
+    for item in _items:
+        if not item.policy.allows(member.role, unsafe=False):
+            continue
+        if item.policy.entitlement and not member.is_staff and not entitled(item.policy.entitlement, at):
+            continue
+        url = reverse(item.route)
+        active = request.path == url or (url != "/" and request.path.startswith(url.rstrip("/") + "/"))
+        section = sections.setdefault(str(item.section), {"label": item.section, "items": []})
+        section["items"].append({"label": item.label, "url": url, "icon": item.icon, "active": active})
+    return list(sections.values())

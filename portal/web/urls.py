@@ -1,0 +1,13 @@
+"""Home and operation."""
+
+from django.urls import path
+
+from portal.web import views
+
+app_name = "web"
+urlpatterns = [
+    path("", views.Home.as_view(), name="home"),
+    path("healthz", views.Healthz.as_view(), name="healthz"),
+    path("readyz", views.Readyz.as_view(), name="readyz"),
+    path("metrics", views.Metrics.as_view(), name="metrics"),
+]

@@ -1,0 +1,64 @@
+"""The cast of the tests: an operator and as many accounts as a test asks for, each with its people.
+
+Codes are random, so that tests share one database and never meet.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from portal.tenancy.context import OPERATOR_ID, as_tenant
+from portal.tenancy.models import Member, Role, Tenant, User
+from portal.tenancy.services import installation_create, tenant_create
+
+PASSWORD = "a-long-enough-passphrase"
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+_HASH: list[str] = []
+
+
+@dataclass
+class Account:
+    """One account with a manager and a member."""
+
+    tenant: Tenant
+    manager: Member
+    member: Member
+    shipments: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def pk(self) -> int:
+        """The tenant's id, for `as_tenant`."""
+        return self.tenant.pk
+
+
+def operator() -> Tenant:
+    """The one operator of the worker's database."""
+    installation_create(name="Meridian Forwarding", code="meridian", zone="Europe/Amsterdam", currency="USD", at=START)
+    with as_tenant(OPERATOR_ID):
+        return Tenant.objects.get(pk=OPERATOR_ID)
+
+
+def person(tenant_id: int, role: Role, *, name: str = "") -> Member:
+    """A member with a sign-in; every cast member has the same password."""
+    if not _HASH:
+        _HASH.append(make_password(PASSWORD))
+    mark = secrets.token_hex(4)
+    with as_tenant(tenant_id), transaction.atomic():
+        user = User.objects.create(email=f"{role.value.lower()}.{mark}@example.com", password=_HASH[0])
+        return Member.objects.create(
+            user=user, name=name or f"{role.label} {mark}", role=role.value, created_at=START
+        )
+
+
+def account(code: str = "ACCT", *, zone: str = "") -> Account:
+    """A fresh account; its code is made unique."""
+    operator()
+    tenant = tenant_create(code=f"{code}-{secrets.token_hex(4)}", name=f"{code.title()} Ltd", at=START, zone=zone)
+    return Account(
+        tenant=tenant, manager=person(tenant.pk, Role.MANAGER), member=person(tenant.pk, Role.MEMBER)
+    )

@@ -1,0 +1,85 @@
+"""Real servers for the run, one committed database a worker, and the cast.
+
+Tests commit, as the app role; each makes its own tenants and nothing is flushed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests import servers
+
+_running: list[servers.Servers] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the servers once, copies a database for this process, sets Django up."""
+    worker = getattr(config, "workerinput", None)
+    os.environ["PLIMSOLL_MODE"] = "test"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser fixture runs an event loop in the test's thread
+    if worker is None:
+        started = servers.Servers()
+        started.start()
+        _running.append(started)
+        os.environ["PLIMSOLL_TEST_ADMIN"] = started.postgres.superuser_url()
+        os.environ["PLIMSOLL_TEST_BROKER"] = started.valkey.url().rsplit("/", 1)[0]
+        os.environ["PLIMSOLL_TEST_SOCKET"] = str(started.postgres.root)
+    name = worker["workerid"] if worker else "main"
+    database = f"test_{name}"
+    servers.copy_template(os.environ["PLIMSOLL_TEST_ADMIN"], database)
+    names = servers.role_names("test_")
+    for variable, role in (
+        ("DATABASE_URL", names.app), ("DATABASE_OPERATOR_URL", names.operator), ("DATABASE_OWNER_URL", names.owner),
+    ):  # fmt: skip
+        os.environ[variable] = os.environ["PLIMSOLL_TEST_ADMIN"].replace("plimsoll_root@", f"{role}@").replace(
+            "/postgres?", f"/{database}?"
+        )
+    number = int(name.removeprefix("gw")) + 1 if worker else 0
+    os.environ["CELERY_BROKER_URL"] = f"{os.environ['PLIMSOLL_TEST_BROKER']}/{number}"
+    import django
+
+    django.setup()
+    from django.test.utils import setup_test_environment
+
+    setup_test_environment()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stops what this process started."""
+    if _running:
+        from django.db import connections
+
+        connections.close_all()
+        _running.pop().stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_scope_left() -> Any:
+    """A test that leaves a scope or an open transaction behind is a defect."""
+    yield
+    from django.db import connections
+
+    from portal.tenancy import context
+
+    assert context.scope_or_none() is None
+    assert not connections["default"].in_atomic_block
+
+
+@pytest.fixture
+def acme() -> Any:
+    """A fresh account."""
+    from tests import cast
+
+    return cast.account("ACME")
+
+
+@pytest.fixture
+def globex() -> Any:
+    """Another fresh account."""
+    from tests import cast
+
+    return cast.account("GLOBEX")
