@@ -143,6 +143,7 @@ class PostgresServer(EmbeddedServer):
         if not (self.data / "PG_VERSION").exists():
             self._initdb(bin_dir)
         self._check_version(bin_dir)
+        self._own_data()
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             self._drop_stale_pid()
@@ -258,6 +259,13 @@ class PostgresServer(EmbeddedServer):
             os.chown(folder, owner, owner)
         if folder != self.root:
             folder.chmod(0o700)
+
+    def _own_data(self) -> None:
+        """A cluster copied by root belongs to root: give it to nobody where nobody runs it."""
+        if self._run_mode() == "nobody" and self.data.stat().st_uid != NOBODY:
+            for folder, _, files in os.walk(self.data):
+                for path in (folder, *(os.path.join(folder, name) for name in files)):
+                    os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
     def _bin(self) -> Path:
         """The binaries; as nobody a copy beside the data when their own folder is closed to others."""
