@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from portal.launch.errors import LaunchError
 
-EXTENSIONS = ("btree_gist", "pg_trgm")
+EXTENSIONS = ("btree_gin", "btree_gist", "pg_trgm")
 
 
 @dataclass(frozen=True)
