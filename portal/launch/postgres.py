@@ -18,11 +18,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from portal.launch.errors import LaunchError
-from portal.launch.server import NOBODY, EmbeddedServer, tail, user_namespace_works
+from portal.launch.server import NOBODY, EmbeddedServer, program_alive, tail, user_namespace_works
 
 SUPERUSER = "plimsoll_root"
 RETRY_SECONDS = 20.0  # after a crash the old children refuse a new server for up to 2 s; slow machines need longer
 STOP_SECONDS = 25.0
+PROGRAMS = ("postgres", "postmaster")
 SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")  # any server answers this with one letter
 LONGEST_SOCKET_FOLDER = 80  # a unix socket's path may have 103 to 107 characters, file name included
 SETTINGS = {"jit": "off", "max_connections": "200", "timezone": "UTC", "log_timezone": "UTC"}
@@ -161,7 +162,7 @@ class PostgresServer(EmbeddedServer):
         if pid is None:
             return
         for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0)):
-            if not _is_postgres(pid):
+            if not program_alive(pid, PROGRAMS):
                 return
             try:
                 os.kill(pid, number)
@@ -214,7 +215,7 @@ class PostgresServer(EmbeddedServer):
     def _drop_stale_pid(self) -> None:
         """Remove a pid file whose process is no PostgreSQL any more (number reused, or a zombie nobody reaps)."""
         pid = self.pid
-        if pid is not None and not _is_postgres(pid):
+        if pid is not None and not program_alive(pid, PROGRAMS):
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     # --- as whom ----------------------------------------------------------------------------------------------
@@ -290,21 +291,6 @@ def _major(bin_dir: Path) -> int:
     if found is None:
         raise LaunchError(f"{bin_dir / 'postgres'} does not run on this machine: {shown.stderr.strip()}")
     return int(found.group(1))
-
-
-def _is_postgres(pid: int) -> bool:
-    """False only when it is certain that `pid` is gone, a zombie or another program."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    try:
-        name, _, rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
-    except OSError:
-        return True  # no /proc here (macOS): let PostgreSQL judge
-    return rest.split()[0] != "Z" and name.partition("(")[2] in ("postgres", "postmaster")
 
 
 def _passable(folder: Path) -> bool:

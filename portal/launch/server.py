@@ -79,3 +79,19 @@ def tail(path: Path, lines: int = 3) -> str:
     except OSError:
         return "(no log)"
     return " / ".join(line.strip() for line in text.splitlines()[-lines:])
+
+
+def program_alive(pid: int, names: tuple[str, ...]) -> bool:
+    """False only when it is certain that `pid` is gone, a zombie nobody reaps, or another program."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    try:
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
+    except OSError:
+        return True  # no /proc here (macOS): let the server judge
+    # The kernel keeps 15 letters of a name; Valkey renames its threads and itself after its title.
+    return rest.split()[0] != "Z" and name.partition("(")[2].startswith(names)

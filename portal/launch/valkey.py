@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 
 from portal.launch.errors import LaunchError
-from portal.launch.server import EmbeddedServer, tail
+from portal.launch.server import EmbeddedServer, program_alive, tail
 
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
+PROGRAMS = ("valkey-server", "redis-server")
 
 
 def valkey_binary() -> Path:
@@ -89,23 +90,27 @@ class ValkeyServer(EmbeddedServer):
 
     def _launch(self) -> bool:
         settings = {"bind": "127.0.0.1", "port": self.port, "requirepass": self._read("password"),
-                    "appendonly": "yes", "save": '""', "daemonize": "no", "pidfile": f'"{self.root}/valkey.pid"',
+                    "appendonly": "yes", "save": '""', "daemonize": "yes", "pidfile": f'"{self.root}/valkey.pid"',
                     "logfile": f'"{self.log}"', "dir": f'"{self.root}"'}  # fmt: skip
         self._write("valkey.conf", "".join(f"{key} {value}\n" for key, value in settings.items()))
-        # A session of its own: Ctrl-C in the terminal must reach the supervisor only.
-        process = subprocess.Popen([str(valkey_binary()), str(self.root / "valkey.conf")], cwd=self.root,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   start_new_session=True)  # fmt: skip
-        self._process = process
-        deadline = time.monotonic() + START_SECONDS
+        (self.root / "valkey.pid").unlink(missing_ok=True)  # of a server that was killed
+        # It goes into a session of its own: Ctrl-C in the terminal must reach the supervisor only.
+        started = subprocess.run(
+            [str(valkey_binary()), str(self.root / "valkey.conf")],
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        deadline = time.monotonic() + (START_SECONDS if started.returncode == 0 else 0)
         while time.monotonic() < deadline:
             if self.running():
                 return True
-            if process.poll() is not None:
+            pid = self.pid
+            if pid is not None and not program_alive(pid, PROGRAMS):
                 return False
             time.sleep(0.02)
-        process.kill()
-        process.wait()
         return False
 
     def _stop(self) -> None:
@@ -115,10 +120,7 @@ class ValkeyServer(EmbeddedServer):
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
-            child: subprocess.Popen[bytes] | None = getattr(self, "_process", None)
-            if child is not None:
-                child.poll()  # reap it where it is our own child
-            if not (self.root / "valkey.pid").exists() or not self.running():
+            if not program_alive(pid, PROGRAMS):
                 return
             time.sleep(0.02)
         os.kill(pid, signal.SIGKILL)
