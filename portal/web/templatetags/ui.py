@@ -165,7 +165,7 @@ def _number(value: Any) -> "Decimal | None":
 
 
 @register.simple_tag
-def loadline(value: Any, target: Any = None, low: Any = None, high: Any = None, unit: str = "%") -> SafeString:
+def loadline(value: Any, target: Any = None, low: Any = None, high: Any = None) -> SafeString:
     """A percentage on a scale with the target as the load line's ring, its bounds as a band. Empty without a value.
 
     All in percent, as numbers or text. The scale is cut at the left (its ends are written out), so nothing is drawn
@@ -181,22 +181,19 @@ def loadline(value: Any, target: Any = None, low: Any = None, high: Any = None, 
     def x(number: Decimal) -> str:
         return f"{(number - floor) * 100 / span:.2f}%"
 
-    parts = ['<rect class="hull" x="0" y="8" width="100%" height="2" rx="1"/>']
     lo, hi, aim = _number(low), _number(high), _number(target)
+    parts = ['<rect class="hull" x="0" y="10" width="100%" height="2" rx="1"/>']
     if lo is not None and hi is not None and hi > lo:
         wide = f"{(hi - lo) * 100 / span:.2f}%"
-        parts.append(f'<rect class="band" x="{x(lo)}" y="5" width="{wide}" height="8" rx="2"/>')
+        parts.append(f'<rect class="band" x="{x(lo)}" y="8" width="{wide}" height="6" rx="2"/>')
     if aim is not None:
         parts.append(
-            f'<svg class="aim" x="{x(aim)}" overflow="visible"><circle class="ring" cy="9" r="4.5"/>'
-            '<path class="line" d="M-8 9h16"/></svg>'
+            f'<svg x="{x(aim)}" overflow="visible"><circle class="ring" cy="11" r="4.5"/>'
+            '<path class="line" d="M-8.5 11h17"/></svg>'
         )
-    parts.append(f'<svg x="{x(at)}" overflow="visible"><rect class="water" x="-1.5" y="2" width="3" height="14" rx="1.5"/></svg>')
-    ends = (
-        f'<text x="0" y="24">{floor:f}{unit}</text>'
-        f'<text x="100%" y="24" text-anchor="end">{floor + span:f}{unit}</text>'
-    )
-    # Built from our own numbers and fixed text only: Decimals and a unit that templates write by hand.
+    parts.append(f'<svg x="{x(at)}" overflow="visible"><path class="water" d="M-4.5 0h9L0 7.5z"/></svg>')
+    ends = f'<text x="0" y="27">{floor:f}</text><text x="100%" y="27" text-anchor="end">{floor + span:f}</text>'
+    # Built from our own numbers and fixed text only.
     return mark_safe(f'<svg class="loadline" aria-hidden="true">{"".join(parts)}{ends}</svg>')
 
 
