@@ -26,6 +26,7 @@ class Place(models.Model):
     zone = models.CharField(max_length=64, blank=True, default="")  # IANA; empty: unknown
     lat = models.DecimalField(max_digits=8, decimal_places=5, null=True, blank=True)
     lon = models.DecimalField(max_digits=8, decimal_places=5, null=True, blank=True)
+    sends_avpu = models.BooleanField(default=False)  # False: DISCHARGED stands in for CY_AVAILABLE here (1.1)
     needs_review = models.BooleanField(default=False)  # seen on an event, unknown to our list
 
     def __str__(self) -> str:

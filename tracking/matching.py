@@ -1,0 +1,148 @@
+"""Whose event it is: the references an event carries, the shipments of one tenant it concerns, and their part of it.
+
+Pure (R1.0): decided tenant by tenant from that tenant's own shipments, never from the order of arrival.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from portal.lib import ids
+from tracking.types import CanonicalEvent, Kind
+
+_EARLY_START: Final = timedelta(days=30)  # an event may precede a booking that was entered late
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A shipment of the tenant with what matching needs."""
+
+    shipment_id: int
+    starts_at: datetime | None  # booked or confirmed; None: unknown, so always before
+    refs: frozenset[tuple[str, str]]  # (kind, normal form)
+    calls: frozenset[str] = field(default_factory=frozenset)  # POL, POD and transhipment places
+
+    def has(self, wanted: Iterable[tuple[str, str]]) -> bool:
+        """Whether it carries one of these references."""
+        return not self.refs.isdisjoint(wanted)
+
+    def kinds(self) -> set[str]:
+        """The kinds of references it carries."""
+        return {kind for kind, _value in self.refs}
+
+
+def _refs(kind: str, *values: str | None) -> set[tuple[str, str]]:
+    return {(kind, normal) for value in values if value and (normal := ids.reference(value))}
+
+
+def voyage_ref(imo: str | None, voyage: str | None) -> set[tuple[str, str]]:
+    """A vessel call is found by IMO number and voyage together."""
+    return _refs("VOYAGE", imo + voyage) if imo and voyage else set()
+
+
+def levels(event: CanonicalEvent) -> list[set[tuple[str, str]]]:
+    """The event's references, the surest first: shipment, paper, container, vessel call."""
+    paper = _refs("BOOKING", event.booking) | _refs("MBL", event.bill_of_lading) | _refs("HBL", event.bill_of_lading)
+    found = [
+        _refs("SHIPMENT", event.shipment_ref),
+        paper,
+        _refs("CONTAINER", event.container, *event.equipment),
+    ]
+    if event.kind == Kind.TRANSPORT:
+        found.append(voyage_ref(event.vessel_imo, event.voyage))
+    return found
+
+
+def all_refs(event: CanonicalEvent) -> set[tuple[str, str]]:
+    """Every reference that could match the event to a shipment."""
+    return set().union(*levels(event))
+
+
+def ref_text(ref: tuple[str, str]) -> str:
+    """`KIND:VALUE`, as quarantine rows and the look-up function take it."""
+    return f"{ref[0]}:{ref[1]}"
+
+
+def concerned(event: CanonicalEvent, event_time: datetime | None, candidates: Sequence[Candidate]) -> list[int]:
+    """The ids of the tenant's shipments that the event speaks of, in id order (R1.0)."""
+    shipment, paper, boxes, call = [*levels(event), set(), set()][:4]
+    if shipment:
+        named = [c for c in candidates if c.has(shipment)]
+        return sorted(c.shipment_id for c in named)
+    if paper and (by_paper := [c for c in candidates if c.has(paper)]):
+        with_box = [c for c in by_paper if c.has(boxes)]
+        return sorted(c.shipment_id for c in (with_box or by_paper))
+    if boxes:
+        # a shipment that is known under another booking or bill is not meant
+        kinds = {kind for kind, _value in paper}
+        free = [c for c in candidates if c.has(boxes) and not (kinds & c.kinds() & {"BOOKING", "MBL"})]
+        chosen = {_journey_of_box(box, event_time, free) for box in boxes}
+        if found := sorted(i for i in chosen if i is not None):
+            return found
+    if call and event.place:
+        return sorted(c.shipment_id for c in candidates if c.has(call) and event.place in c.calls)
+    return []
+
+
+def _journey_of_box(
+    box: tuple[str, str], event_time: datetime | None, candidates: Sequence[Candidate]
+) -> int | None:
+    """A box travels again and again: the latest journey that began before the event, else one that begins soon."""
+    having = [c for c in candidates if c.has({box})]
+    if event_time is None:
+        return max((c.shipment_id for c in having), default=None)
+    begun = [c for c in having if c.starts_at is None or c.starts_at <= event_time]
+    if begun:
+        return max(begun, key=lambda c: (c.starts_at is not None, c.starts_at or event_time, c.shipment_id)).shipment_id
+    soon = [c for c in having if c.starts_at is not None and c.starts_at - event_time <= _EARLY_START]
+    return min(soon, key=lambda c: (c.starts_at or event_time, c.shipment_id)).shipment_id if soon else None
+
+
+def part_of(payload: Mapping[str, Any], refs: frozenset[tuple[str, str]]) -> dict[str, Any]:
+    """The shipment's part of an event: references of others are left out (R1.0)."""
+    own = {value for _kind, value in refs}
+    part = dict(payload)
+    for name, value_key in (("references", "referenceValue"), ("documentReferences", "documentReferenceValue")):
+        listed = part.get(name)
+        if isinstance(listed, list):
+            part[name] = [
+                entry
+                for entry in listed
+                if isinstance(entry, dict) and ids.reference(str(entry.get(value_key, ""))) in own
+            ]
+    return part
+
+
+def payload_digest(part: Mapping[str, Any]) -> str:
+    """SHA-256 over the part with sorted keys (R1.2)."""
+    text = json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def natural_key(source: str, event: CanonicalEvent, event_time: datetime | None) -> str:
+    """The digest of the natural key (R1.2): what stands for a message without an id, and finds repeats."""
+    minute = "" if event_time is None else event_time.strftime("%Y-%m-%dT%H:%M")
+    if event.document_type is not None:
+        subject = f"{event.document_type}:{event.document_id or ''}"
+    else:
+        subject = event.container or ""
+    parts = (
+        source, subject, event.code, event.classifier, event.place or "", event.vessel_imo or event.vessel or "",
+        event.voyage or "", minute, event.retracts or "",
+    )  # fmt: skip
+    return ids.digest("\x1f".join(parts))
+
+
+def event_key(source: str, event: CanonicalEvent, event_time: datetime | None) -> str:
+    """The digest of the source's own id, else the natural key (R1.2)."""
+    return id_key(event.source_event_id) if event.source_event_id else natural_key(source, event, event_time)
+
+
+def id_key(source_event_id: str) -> str:
+    """The digest under which a source's own event id is found."""
+    return ids.digest("id\x1f" + source_event_id)

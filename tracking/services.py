@@ -1,0 +1,442 @@
+"""Writes of tracking: sources, shipments, commitments, and decisions about quarantined events.
+
+Messages are applied by ingest.py; state is derived by derivation.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from portal.lib import ids, seal
+from portal.lib.errors import PortalError
+from portal.outbox.services import enqueue
+from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
+from portal.tenancy.services import SYSTEM, audit
+from tracking import matching
+from tracking.derivation import rebuild, sightings_of
+from tracking.ingest import quarantined_apply
+from tracking.models import (
+    CommitmentRow,
+    Container,
+    Leg,
+    Place,
+    Quarantined,
+    QuarantineState,
+    Reference,
+    ReferenceKind,
+    Shipment,
+    Source,
+)
+from tracking.reasons import Reason
+from tracking.rules import Commitment, CommitmentChange, LimitOp, binding, due_period, limit_of
+from tracking.types import FinalMilestone, Mode, SourceKind
+
+_DATA: Final = Path(__file__).resolve().parent / "data"
+
+
+class UnknownPlace(PortalError):
+    """A place without a known zone cannot carry a promise: its local day is unknown (R1.16)."""
+
+    code, status = "unknown_place", 422
+    message = _("The place %(place)s is not known with its time zone; add it first.")
+
+
+class NoCommitment(PortalError):
+    """A promise needs exactly one of a date and an instant."""
+
+    code, status = "no_commitment", 422
+    message = _("Shipment %(ref)s needs either a due date or a due instant, not both.")
+
+
+class SourceExists(PortalError):
+    """Two sources cannot share a key."""
+
+    code, status = "source_exists", 409
+    message = _("There is already a source with the key %(key)s.")
+
+
+class AlreadyDecided(PortalError):
+    """Somebody else replayed or discarded it before."""
+
+    code, status = "already_decided", 409
+    message = _("This event was already replayed or discarded.")
+
+
+@transaction.atomic
+def places_load() -> int:
+    """Loads the places that ship with the product; places that exist are left as they are. Returns how many."""
+    with (_DATA / "places.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            Place(
+                code=row["code"], name=row["name"], country=row["country"], zone=row["zone"],
+                lat=Decimal(row["lat"]) if row["lat"] else None, lon=Decimal(row["lon"]) if row["lon"] else None,
+            )
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+    return len(Place.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1_000))
+
+
+def dcsa_secret() -> str:
+    """A new callback secret: 32 random bytes in Base64, as DCSA subscriptions want it."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@transaction.atomic
+def source_create(
+    *, key: str, name: str, kind: SourceKind, at: datetime, format: str = "dcsa", secret: str = "",
+    future_act_as_est: bool = False, arrival_is_anchorage: bool = False, actor: str = SYSTEM,
+) -> Source:
+    """A source in the entered scope: the operator's, or a tenant's own (R1.0). Raises SourceExists."""
+    from tracking.selectors import source_scope
+
+    if source_scope(key) is not None:
+        raise SourceExists(key=key)
+    source = Source.objects.create(
+        key=key, name=name, kind=kind.value, format=format, created_at=at, future_act_as_est=future_act_as_est,
+        arrival_is_anchorage=arrival_is_anchorage, dcsa_secrets=[seal.seal(secret)] if secret else [],
+    )  # fmt: skip
+    audit(action="source.created", actor=actor, at=at, object_type="source", object_id=key)
+    return source
+
+
+@transaction.atomic
+def source_secret_rotate(*, key: str, at: datetime, actor: str) -> str:
+    """Adds a new callback secret before the old ones; the two newest stay valid (G10). Returns it once."""
+    source = Source.objects.select_for_update().get(key=key)
+    fresh = dcsa_secret()
+    source.dcsa_secrets = [seal.seal(fresh), *source.dcsa_secrets][:2]
+    source.save(update_fields=["dcsa_secrets"])
+    audit(action="source.secret_rotated", actor=actor, at=at, object_type="source", object_id=key)
+    return fresh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentSpec:
+    """A shipment as booked: what the history files and the operator's system say of it (design 4.4)."""
+
+    ref: str
+    final_milestone: FinalMilestone
+    pol: str = ""
+    pod: str = ""
+    final_place: str = ""
+    due_date: date | None = None
+    due_at: datetime | None = None
+    tol_days: int = 0
+    tol_hours: int = 0
+    early_hours: int | None = None
+    carrier: str = ""
+    booked_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    containers: tuple[str, ...] = ()
+    hbl: str = ""
+    mbl: str = ""
+    booking: str = ""
+    po_numbers: tuple[str, ...] = ()
+    branch: str = ""
+    vertical: str = ""
+    trade: str = ""
+    mode: Mode = Mode.SEA
+    mode_as_written: str = ""
+    vessel_imo: str = ""
+    voyage: str = ""
+    transhipments: tuple[str, ...] = ()
+    cancelled_at: datetime | None = None
+    cancelled_by: str = ""
+
+    @property
+    def place(self) -> str:
+        """The place of the final milestone."""
+        return self.final_place or self.pod
+
+    @property
+    def lane(self) -> str:
+        """Origin and destination; `?` for what is unknown (R1.18)."""
+        origin = self.pol or "?"
+        destination = (self.pod if self.mode == Mode.SEA else self.place) or self.place or "?"
+        return f"{origin}-{destination}"
+
+
+@transaction.atomic
+def shipment_register(*, spec: ShipmentSpec, at: datetime, actor: str = SYSTEM) -> Shipment:
+    """Makes or updates a shipment of the entered account, with references, containers, legs and its commitment.
+
+    What was promised is never overwritten: another date becomes a change that binds only by R1.16. Events that
+    waited for one of its references are matched by a job. Raises UnknownPlace, NoCommitment.
+    """
+    return shipments_register(specs=[spec], at=at, actor=actor)[0]
+
+
+@transaction.atomic
+def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: str = SYSTEM) -> list[Shipment]:
+    """Many at once, with a constant number of statements; new ones in bulk, known ones one by one."""
+    zones = dict(Place.objects.filter(code__in={s.place for s in specs}).values_list("code", "zone"))
+    for spec in specs:
+        if not zones.get(spec.place):
+            raise UnknownPlace(place=spec.place or "?")
+        if (spec.due_date is None) == (spec.due_at is None):
+            raise NoCommitment(ref=spec.ref)
+    known = {
+        s.ref: s for s in Shipment.objects.select_for_update().filter(ref__in=[s.ref for s in specs]).order_by("pk")
+    }
+    fresh = [s for s in specs if s.ref not in known]
+    made = Shipment.objects.bulk_create([_shipment(s, zones[s.place], at) for s in fresh], batch_size=1_000)
+    _children(list(zip(made, fresh, strict=True)), zones, at, actor)
+    for spec in specs:
+        if spec.ref in known:
+            _update(known[spec.ref], spec, zones[spec.place], at, actor)
+    by_ref = {**known, **{s.ref: s for s in made}}
+    changed = [by_ref[s.ref] for s in specs]
+    if fresh != list(specs):
+        again = [known[s.ref] for s in specs if s.ref in known]
+        rebuild(again, sightings_of([s.pk for s in again]), at=at)
+    _match_waiting(specs, at)
+    return changed
+
+
+def _commitment(spec: ShipmentSpec, zone: str) -> Commitment:
+    due_at = spec.due_at.astimezone(UTC) if spec.due_at else None
+    return Commitment(
+        zone=ZoneInfo(zone), due_date=spec.due_date, due_at=due_at, tol_days=spec.tol_days,
+        tol_hours=spec.tol_hours, early_hours=spec.early_hours,
+    )  # fmt: skip
+
+
+def _shipment(spec: ShipmentSpec, zone: str, at: datetime) -> Shipment:
+    shipment = Shipment(ref=spec.ref, created_at=at, lane=spec.lane)
+    _describe(shipment, spec)
+    commitment = _commitment(spec, zone)
+    _bind(shipment, commitment)
+    shipment.covered_from = spec.confirmed_at or spec.booked_at or at
+    if spec.cancelled_at:
+        shipment.status = "CANCELLED"
+    return shipment
+
+
+def _describe(shipment: Shipment, spec: ShipmentSpec) -> None:
+    for name in ("pol", "pod", "carrier", "voyage", "vessel_imo", "branch", "vertical", "trade", "mode_as_written",
+                 "booked_at", "confirmed_at", "cancelled_at", "cancelled_by"):  # fmt: skip
+        setattr(shipment, name, getattr(spec, name))
+    shipment.final_milestone, shipment.mode = spec.final_milestone.value, spec.mode.value
+    shipment.final_place = spec.place
+    shipment.transhipments = list(spec.transhipments)
+
+
+def _bind(shipment: Shipment, commitment: Commitment) -> None:
+    limit = limit_of(commitment)
+    shipment.due_at, shipment.due_is_exclusive = limit.utc, limit.op == LimitOp.LT
+    shipment.due_date, shipment.due_period = commitment.due_day, str(due_period(commitment))
+
+
+def _commitment_row(
+    shipment: Shipment, spec: ShipmentSpec, zone: str, at: datetime, actor: str, **more: Any
+) -> CommitmentRow:
+    from tracking.milestones import final_of
+
+    return CommitmentRow(
+        shipment=shipment, made_at=more.pop("made_at", spec.confirmed_at or spec.booked_at or at), recorded_at=at,
+        milestone=final_of(spec.final_milestone).value, place=spec.place, zone=zone, due_date=spec.due_date,
+        due_at=spec.due_at, tol_days=spec.tol_days, tol_hours=spec.tol_hours, early_hours=spec.early_hours,
+        recorded_by=actor, **more,
+    )  # fmt: skip
+
+
+def _dims(shipment: Shipment) -> dict[str, str]:
+    named = {
+        "lane": shipment.lane, "trade": shipment.trade, "pol": shipment.pol, "pod": shipment.pod,
+        "carrier": shipment.carrier, "branch": shipment.branch, "vertical": shipment.vertical, "mode": shipment.mode,
+    }  # fmt: skip
+    return {name: value or "?" for name, value in named.items()}
+
+
+def _reference_rows(shipment: Shipment, spec: ShipmentSpec) -> list[Reference]:
+    listed: list[tuple[str, str]] = [(ReferenceKind.SHIPMENT, spec.ref)]
+    listed += [(ReferenceKind.CONTAINER, c) for c in spec.containers]
+    listed += [(ReferenceKind.PO, p) for p in spec.po_numbers]
+    listed += [
+        (kind, value)
+        for kind, value in (
+            (ReferenceKind.BOOKING, spec.booking), (ReferenceKind.HBL, spec.hbl), (ReferenceKind.MBL, spec.mbl)
+        )
+        if value
+    ]  # fmt: skip
+    listed += [(kind, value) for kind, value in matching.voyage_ref(spec.vessel_imo, spec.voyage)]
+    rows = {
+        (kind, ids.reference(written)): Reference(
+            shipment=shipment, kind=kind, value=ids.reference(written), written=written[:64]
+        )
+        for kind, written in listed
+        if ids.reference(written)
+    }
+    return list(rows.values())
+
+
+def _leg_rows(shipment: Shipment, spec: ShipmentSpec, at: datetime, version: int) -> list[Leg]:
+    calls = [c for c in (spec.pol, *spec.transhipments, spec.pod) if c]
+    if spec.place and spec.place not in calls:
+        calls.append(spec.place)
+    return [
+        Leg(
+            shipment=shipment, version=version, sequence=n, origin=a, destination=b,
+            mode="VESSEL" if spec.mode == Mode.SEA and b in (*spec.transhipments, spec.pod) else "",
+            voyage=spec.voyage if n == 1 else "", vessel_imo=spec.vessel_imo if n == 1 else "", recorded_at=at,
+        )
+        for n, (a, b) in enumerate(zip(calls, calls[1:], strict=False), start=1)
+    ]  # fmt: skip
+
+
+def _children(
+    pairs: Sequence[tuple[Shipment, ShipmentSpec]], zones: dict[str, str], at: datetime, actor: str
+) -> None:
+    references = [row for shipment, spec in pairs for row in _reference_rows(shipment, spec)]
+    Reference.objects.bulk_create(references, batch_size=2_000)
+    Container.objects.bulk_create(
+        [Container(shipment=s, number=ids.reference(n)) for s, spec in pairs for n in spec.containers], batch_size=2_000
+    )
+    Leg.objects.bulk_create([leg for s, spec in pairs for leg in _leg_rows(s, spec, at, 1)], batch_size=2_000)
+    CommitmentRow.objects.bulk_create(
+        [
+            _commitment_row(s, spec, zones[spec.place], at, actor, asked_by="ORIGINAL", is_binding=True, dims=_dims(s))
+            for s, spec in pairs
+        ],
+        batch_size=2_000,
+    )
+
+
+def _update(shipment: Shipment, spec: ShipmentSpec, zone: str, at: datetime, actor: str) -> None:
+    """A shipment that is sent again: its description follows, its promise does not (R1.16)."""
+    before = (shipment.pol, shipment.pod, shipment.final_place, list(shipment.transhipments))
+    _describe(shipment, spec)
+    shipment.save()
+    Reference.objects.bulk_create(_reference_rows(shipment, spec), ignore_conflicts=True)
+    _swap_containers(shipment, spec, at)
+    if before != (shipment.pol, shipment.pod, shipment.final_place, list(shipment.transhipments)):
+        newest = max((leg.version for leg in shipment.legs.all()), default=0)
+        Leg.objects.bulk_create(_leg_rows(shipment, spec, at, newest + 1))
+    newest_row = shipment.commitments.order_by("-id").first()
+    asked = (spec.due_date, spec.due_at)
+    if newest_row is not None and (newest_row.due_date, newest_row.due_at) != asked:
+        CommitmentRow.objects.bulk_create([
+            _commitment_row(shipment, spec, zone, at, actor, made_at=at, asked_by="OPERATOR", is_binding=False)
+        ])  # fmt: skip
+
+
+def _swap_containers(shipment: Shipment, spec: ShipmentSpec, at: datetime) -> None:
+    """A replaced container leaves scope at the swap, its successor enters (R1.13)."""
+    wanted = {ids.reference(n) for n in spec.containers}
+    live = {c.number: c for c in shipment.containers.all() if c.removed_at is None}
+    for number in live.keys() - wanted:
+        live[number].removed_at = at
+        live[number].save(update_fields=["removed_at"])
+    Container.objects.bulk_create(
+        [Container(shipment=shipment, number=n) for n in sorted(wanted - live.keys())], ignore_conflicts=True
+    )
+
+
+@transaction.atomic
+def commitment_change(
+    *, shipment: Shipment, due_date: date | None = None, due_at: datetime | None = None, asked_by_customer: bool,
+    reason: str, actor: str, at: datetime,
+) -> CommitmentRow:
+    """Records a change of the promise; it binds only when the customer asked for it, in time, with a reason (R1.16)."""
+    shipment = Shipment.objects.select_for_update().get(pk=shipment.pk)
+    rows = list(shipment.commitments.order_by("id"))
+    first = rows[0]
+    changes = [_change(r) for r in rows[1:]]
+    own = Commitment(
+        zone=ZoneInfo(first.zone), due_date=due_date, due_at=due_at, tol_days=first.tol_days,
+        tol_hours=first.tol_hours, early_hours=first.early_hours,
+    )  # fmt: skip
+    change = CommitmentChange(
+        commitment=own, recorded_at=at, asked_by_customer=asked_by_customer, recorded_by=actor, reason=reason
+    )
+    held = binding(_change(first), [*changes, change])
+    row = CommitmentRow.objects.create(
+        shipment=shipment, made_at=at, recorded_at=at, milestone=first.milestone, place=first.place, zone=first.zone,
+        due_date=due_date, due_at=due_at, tol_days=first.tol_days, tol_hours=first.tol_hours,
+        early_hours=first.early_hours, asked_by="CUSTOMER" if asked_by_customer else "OPERATOR", recorded_by=actor,
+        reason=reason, is_binding=held is change,
+    )  # fmt: skip
+    if held is change:
+        _bind(shipment, own)
+        shipment.save()
+        rebuild([shipment], sightings_of([shipment.pk]), at=at)
+    return row
+
+
+def _change(row: CommitmentRow) -> CommitmentChange:
+    return CommitmentChange(
+        commitment=Commitment(
+            zone=ZoneInfo(row.zone), due_date=row.due_date, due_at=row.due_at, tol_days=row.tol_days,
+            tol_hours=row.tol_hours, early_hours=row.early_hours,
+        ),
+        recorded_at=row.recorded_at, asked_by_customer=row.asked_by == "CUSTOMER", recorded_by=row.recorded_by,
+        reason=row.reason,
+    )  # fmt: skip
+
+
+def _match_waiting(specs: Iterable[ShipmentSpec], at: datetime) -> None:
+    """Asks the operator's scope, and the tenant's own, to try waiting events again (R1.0)."""
+    dummy = Shipment()
+    refs = sorted({f"{r.kind}:{r.value}" for spec in specs for r in _reference_rows(dummy, spec)})
+    tenant_id = scope()
+    for where in (OPERATOR_ID, tenant_id):
+        with as_tenant(where):
+            waiting = Quarantined.objects.filter(
+                state=QuarantineState.OPEN, reason=Reason.NO_MATCHING_SHIPMENT, refs__overlap=refs
+            )
+            if waiting.exists():
+                enqueue("tracking.match_waiting", key=f"refs:{ids.public_id()}", at=at, refs=refs)
+
+
+@transaction.atomic
+def waiting_match(*, refs: Sequence[str] = (), message: str = "", at: datetime) -> int:
+    """Replays the entered scope's events that wait for one of these references; returns how many left."""
+    rows = Quarantined.objects.select_for_update(of=("self",)).select_related("source", "message__raw").filter(
+        state=QuarantineState.OPEN, reason=Reason.NO_MATCHING_SHIPMENT
+    )
+    rows = rows.filter(message__public_id=message) if message else rows.filter(refs__overlap=list(refs))
+    listed = list(rows.order_by("pk")[:5_000])
+    quarantined_apply(rows=listed, at=at)
+    return sum(1 for r in listed if r.state == QuarantineState.REPLAYED)
+
+
+@transaction.atomic
+def quarantine_replay(*, public_id: str, at: datetime, actor: str) -> Quarantined:
+    """Tries one quarantined event again in the entered scope; a replayed one stays replayed (G5)."""
+    row = Quarantined.objects.select_for_update(of=("self",)).select_related("source", "message__raw").get(
+        public_id=public_id
+    )
+    if row.state == QuarantineState.REPLAYED:
+        return row
+    if row.state == QuarantineState.DISCARDED:
+        raise AlreadyDecided
+    row.decided_by = actor
+    quarantined_apply(rows=[row], at=at)
+    audit(action="quarantine.replayed", actor=actor, at=at, object_type="quarantined", object_id=public_id,
+          details={"state": row.state, "reason": row.reason})  # fmt: skip
+    return row
+
+
+@transaction.atomic
+def quarantine_discard(*, public_id: str, reason: str, at: datetime, actor: str) -> Quarantined:
+    """Gives one up with a reason; its bytes stay (G5)."""
+    row = Quarantined.objects.select_for_update().get(public_id=public_id)
+    if row.state != QuarantineState.OPEN:
+        raise AlreadyDecided
+    row.state, row.decided_at, row.decided_by, row.decision = QuarantineState.DISCARDED, at, actor, reason[:400]
+    row.save()
+    audit(action="quarantine.discarded", actor=actor, at=at, object_type="quarantined", object_id=public_id,
+          details={"reason": reason})  # fmt: skip
+    return row
