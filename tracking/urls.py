@@ -1,0 +1,14 @@
+"""The addresses of tracking: the customer's pages and the machine doors."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tracking import api
+
+app_name = "tracking"
+urlpatterns = [
+    path("ingest/<str:source>", api.IngestDoor.as_view(), name="ingest"),
+    path("ingest/<str:source>/messages/<str:public_id>", api.IngestMessage.as_view(), name="ingest_message"),
+    path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),
+]
