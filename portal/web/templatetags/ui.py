@@ -12,7 +12,7 @@ from django import template
 from django.templatetags.static import static
 from django.utils.dateformat import format as date_as
 from django.utils.formats import number_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -106,7 +106,7 @@ def time_at(value: Any, zone: Any = None, precision: str = "minute") -> SafeStri
     short = pgettext("date without year, Django format letters", "j M")
     shown = date_as(there, f"{short if precision == 'short' else day} H:i")
     return format_html(
-        '<time datetime="{}" title="{} UTC">{} <span class="zone">{}</span></time>',
+        '<time datetime="{}" title="{} UTC">{} {}</time>',
         utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
         date_as(utc, f"{day} H:i"),
         shown,
@@ -194,7 +194,8 @@ def loadline(value: Any, target: Any = None, low: Any = None, high: Any = None) 
     parts.append(f'<svg x="{x(at)}" overflow="visible"><path class="water" d="M-4.5 0h9L0 7.5z"/></svg>')
     ends = f'<text x="0" y="27">{floor:f}</text><text x="100%" y="27" text-anchor="end">{floor + span:f}</text>'
     # Built from our own numbers and fixed text only.
-    return mark_safe(f'<svg class="loadline" aria-hidden="true">{"".join(parts)}{ends}</svg>')
+    says = escape(_("Arrow: reached. Ring: promised. Band: what the unknown could make of it."))
+    return mark_safe(f'<svg class="loadline" aria-hidden="true"><title>{says}</title>{"".join(parts)}{ends}</svg>')
 
 
 @register.filter
