@@ -50,11 +50,11 @@ def main(argv: list[str]) -> int:
 
 
 def ruff_format() -> int:
-    return _tool("ruff", "format", "--check", "--quiet", ".")
+    return _tool("ruff", "format", "--check", "--output-format", "concise", ".")
 
 
 def ruff_check() -> int:
-    return _tool("ruff", "check", "--quiet", ".")
+    return _tool("ruff", "check", "--output-format", "concise", ".")
 
 
 def types() -> int:
@@ -62,7 +62,7 @@ def types() -> int:
 
 
 def imports() -> int:
-    return _program("lint-imports", "--no-cache")
+    return _program("lint-imports", "--no-cache", "--no-logo")
 
 
 def templates() -> int:
@@ -84,7 +84,9 @@ STEPS: list[tuple[str, Callable[[], int]]] = [
 
 
 def run_pytest(arguments: list[str], **extra: str) -> int:
-    """pytest with its output passed through; 5 (nothing collected) is a failure too."""
+    """pytest with its output passed through, on all cores unless told how; nothing collected (5) fails too."""
+    if not any(word.startswith(("-n", "--numprocesses", "--pdb", "-p")) or "::" in word for word in arguments):
+        arguments = ["-n", str(min(os.cpu_count() or 1, 4)), *arguments]
     return _python("-m", "pytest", *arguments, extra=extra, quiet=False)
 
 

@@ -19,6 +19,7 @@ import pytest
 from portal.launch.errors import LaunchError
 from portal.launch.postgres import PostgresServer, debian_bin, postgres_bin
 
+pytestmark = pytest.mark.slow  # servers and processes of their own; the inner loop goes without
 ROOT = Path(__file__).resolve().parents[3]
 BINARIES = list(dict.fromkeys(folder for folder in (postgres_bin(), debian_bin()) if folder is not None))
 

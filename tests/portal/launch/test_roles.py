@@ -14,6 +14,7 @@ from portal.launch.errors import LaunchError
 from portal.launch.postgres import PostgresServer, debian_bin, postgres_bin
 from portal.launch.roles import ensure_roles, roles_sql
 
+pytestmark = pytest.mark.slow  # servers and processes of their own; the inner loop goes without
 BINARIES = list(dict.fromkeys(folder for folder in (postgres_bin(), debian_bin()) if folder is not None))
 
 

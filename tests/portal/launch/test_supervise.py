@@ -16,6 +16,7 @@ from portal.launch.demo import free_port
 from portal.launch.errors import LaunchError
 from portal.launch.supervise import Supervisor
 
+pytestmark = pytest.mark.slow  # servers and processes of their own; the inner loop goes without
 ROOT = Path(__file__).resolve().parents[3]
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 ORDERLY = (

@@ -15,6 +15,7 @@ import redis
 
 from portal.launch.valkey import ValkeyServer
 
+pytestmark = pytest.mark.slow  # servers and processes of their own; the inner loop goes without
 ROOT = Path(__file__).resolve().parents[3]
 
 
