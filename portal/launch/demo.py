@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         return demo.run()
     except LaunchError as error:
         if demo.stop_asked():
-            return 0
+            return 130 if options.check else 0  # an interrupted check proved nothing
         raise error
     finally:
         demo.stop()
