@@ -173,8 +173,15 @@ class PostgresServer(EmbeddedServer):
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 if self.pid != pid:
+                    self._drop_short_folder()
                     return
                 time.sleep(0.02)
+
+    def _drop_short_folder(self) -> None:
+        try:
+            self._short.rmdir()  # only when it is empty; a missing one is as good
+        except OSError:
+            return
 
     def _options(self) -> str:
         listen = "127.0.0.1" if self.tcp_port else ""
