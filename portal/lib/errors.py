@@ -18,6 +18,7 @@ class PortalError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
     message: ClassVar[str | Promise] = _("This could not be done.")
+    headers: Mapping[str, str] = {}  # of the answer, for example Retry-After
 
     def __init__(self, **details: object) -> None:
         self.details: Mapping[str, object] = details

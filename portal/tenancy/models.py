@@ -12,6 +12,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from portal.tenancy.context import OPERATOR_ID
@@ -123,6 +124,7 @@ class User(AbstractBaseUser):
 
     email = models.EmailField(unique=True)
     is_active = models.BooleanField(default=True)
+    session_epoch = models.PositiveIntegerField(default=0)  # counted up, it ends every session of this person (A4)
 
     objects = UserManager()
 
@@ -134,6 +136,11 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django compares it on each request: a new password or a new epoch ends all sessions at once (A4, A7)."""
+        words = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("portal.tenancy.User.session", words, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Member(TenantOwned):

@@ -51,7 +51,10 @@ def refusal(request: HttpRequest, *, status: int, code: str, detail: str, **more
 
 def of_error(request: HttpRequest, error: PortalError) -> HttpResponse:
     """The answer to an expected failure."""
-    return refusal(request, status=error.status, code=error.code, detail=error.sentence())
+    response = refusal(request, status=error.status, code=error.code, detail=error.sentence())
+    for name, value in error.headers.items():
+        response[name] = value
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
