@@ -23,5 +23,6 @@ def test_every_vendored_file_still_has_the_hash_it_was_fetched_with() -> None:
 
 def test_every_vendored_package_comes_with_a_version_and_its_licence_text() -> None:
     for asset in MANIFEST:
-        assert asset["version"] and asset["licence"], asset["name"]
+        assert asset["version"], asset["name"]
+        assert asset["licence"], asset["name"]
         assert any(row["path"].endswith("/LICENSE") for row in asset["files"]), asset["name"]

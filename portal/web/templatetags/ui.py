@@ -12,8 +12,8 @@ from django import template
 from django.templatetags.static import static
 from django.utils.dateformat import format as date_as
 from django.utils.formats import number_format
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -52,7 +52,7 @@ def badge(tone: str, label: object, url: str = "", shape: str = "") -> SafeStrin
 def grade(letter: str, url: str = "", word: bool = True) -> SafeString:
     """The trust grade of a figure (R3.1). With `word` False the word is kept for screen readers only."""
     if letter not in ("A", "B", "C"):
-        return mark_safe("")
+        return SafeString("")
     says = {"A": _("Data grade A"), "B": _("Data grade B"), "C": _("Data grade C")}[letter]
     tone = {"A": "ok", "B": "info", "C": "warn"}[letter]
     ring = format_html('<b aria-hidden="true">{}</b><span class="{}">{}</span>', letter, "" if word else "sr", says)
@@ -129,7 +129,7 @@ def money(amount: Any, currency: Any) -> SafeString:
 
 @register.simple_tag
 def percent(display: Any) -> SafeString:
-    """A percentage as the rules already worded it (R0.5, R0.6): "96.96" gets its sign, "7 of 8" stays, None is no data."""
+    """A percentage as the rules worded it (R0.5, R0.6): "96.96" gets its sign, "7 of 8" stays, None is no data."""
     if display is None or display == "":
         return void()
     text = str(display)
@@ -140,7 +140,7 @@ def percent(display: Any) -> SafeString:
 
 @register.simple_tag
 def ref(value: Any, url: str = "", copy: bool = True) -> SafeString:
-    """A reference in monospace, linked when `url` is given, with a copy button (shown by portal.js) unless copy=False."""
+    """A reference in monospace, linked when `url` is given, with a copy button unless copy=False."""
     if not value:
         return void(_("none"))
     text = format_html('<span class="ref">{}</span>', value)
@@ -149,7 +149,8 @@ def ref(value: Any, url: str = "", copy: bool = True) -> SafeString:
     if not copy:
         return text
     return format_html(
-        '<span class="ref-wrap">{}<button type="button" class="copy" data-copy="{}" aria-label="{}" hidden>{}</button></span>',
+        '<span class="ref-wrap">{}<button type="button" class="copy" data-copy="{}" aria-label="{}" hidden>{}</button>'
+        "</span>",
         text,
         value,
         _("Copy %(value)s") % {"value": value},
@@ -174,7 +175,7 @@ def loadline(value: Any, target: Any = None, low: Any = None, high: Any = None) 
     known = [n for n in (_number(value), _number(target), _number(low), _number(high)) if n is not None]
     at = _number(value)
     if at is None:
-        return mark_safe("")
+        return SafeString("")
     floor = max(Decimal(0), (min(known) - 4) // 10 * 10)
     span = max(Decimal(100), max(known)) - floor
 
@@ -182,20 +183,21 @@ def loadline(value: Any, target: Any = None, low: Any = None, high: Any = None) 
         return f"{(number - floor) * 100 / span:.2f}%"
 
     lo, hi, aim = _number(low), _number(high), _number(target)
-    parts = ['<rect class="hull" x="0" y="10" width="100%" height="2" rx="1"/>']
+    parts = [format_html('<rect class="hull" x="0" y="10" width="{}" height="2" rx="1"/>', "100%")]
     if lo is not None and hi is not None and hi > lo:
         wide = f"{(hi - lo) * 100 / span:.2f}%"
-        parts.append(f'<rect class="band" x="{x(lo)}" y="8" width="{wide}" height="6" rx="2"/>')
+        parts.append(format_html('<rect class="band" x="{}" y="8" width="{}" height="6" rx="2"/>', x(lo), wide))
     if aim is not None:
-        parts.append(
-            f'<svg x="{x(aim)}" overflow="visible"><circle class="ring" cy="11" r="4.5"/>'
-            '<path class="line" d="M-8.5 11h17"/></svg>'
-        )
-    parts.append(f'<svg x="{x(at)}" overflow="visible"><path class="water" d="M-4.5 0h9L0 7.5z"/></svg>')
-    ends = f'<text x="0" y="27">{floor:f}</text><text x="100%" y="27" text-anchor="end">{floor + span:f}</text>'
-    # Built from our own numbers and fixed text only.
-    says = escape(_("Arrow: reached. Ring: promised. Band: what the unknown could make of it."))
-    return mark_safe(f'<svg class="loadline" aria-hidden="true"><title>{says}</title>{"".join(parts)}{ends}</svg>')
+        ring = '<circle class="ring" cy="11" r="4.5"/><path class="line" d="M-8.5 11h17"/>'
+        parts.append(format_html('<svg x="{}" overflow="visible">' + ring + "</svg>", x(aim)))
+    parts.append(format_html('<svg x="{}" overflow="visible"><path class="water" d="M-4.5 0h9L0 7.5z"/></svg>', x(at)))
+    parts.append(format_html('<text x="0" y="27">{}</text>', f"{floor:f}"))
+    parts.append(format_html('<text x="{}" y="27" text-anchor="end">{}</text>', "100%", f"{floor + span:f}"))
+    return format_html(
+        '<svg class="loadline" aria-hidden="true"><title>{}</title>{}</svg>',
+        _("Arrow: reached. Ring: promised. Band: what the unknown could make of it."),
+        format_html_join("", "{}", ((part,) for part in parts)),
+    )
 
 
 @register.filter
