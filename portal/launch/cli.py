@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 WITHOUT_DATABASE = {
     *("help", "--help", "-h", "version", "--version", "check", "diffsettings"),
     *("makemigrations", "makemessages", "compilemessages", "collectstatic", "findstatic"),
-    *("canonical", "describe", "routes", "faultpoints", "verify"),
+    *("canonical", "check_cases", "describe", "routes", "faultpoints", "verify"),
 }
 # These want the owner's role and must not be preceded by an automatic migration.
 OF_THE_OWNER = {"migrate", "showmigrations", "sqlmigrate", "sqlflush", "sqlsequencereset", "optimizemigration"}
