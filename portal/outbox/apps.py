@@ -1,4 +1,4 @@
-"""Facts and work that leave after commit."""
+"""The outbox app: at start it gathers every app's facts."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,9 @@ class OutboxConfig(AppConfig):
 
     name = "portal.outbox"
     label = "outbox"
+
+    def ready(self) -> None:
+        """Facts are declared before anything runs."""
+        from portal.outbox import handlers
+
+        handlers.load_facts()

@@ -1,0 +1,98 @@
+"""Writing to the outbox: facts and work by name, in the transaction of their cause (O1).
+
+Running the rows stands in runner.py; publishing them in dispatcher.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+
+from portal.lib import ids
+from portal.lib.errors import PortalError
+from portal.lib.facts import Audience, Fact
+from portal.outbox.models import OutboxRow, RowKind, RowState
+
+_LONGEST_KEY: Final = 200
+HISTORY: Final = timedelta(hours=72)  # facts older than this when recorded are no news (R1.1)
+
+Plain = str | int | bool | None | list[str] | list[int] | tuple[str, ...]  # what a payload may hold: ids, codes, days
+
+
+class OutsideTransaction(PortalError):
+    """An effect was asked for outside the transaction of its cause; a fault in the program, never a user's."""
+
+    code, status = "outside_transaction", 500
+    message = _("An effect must be written in the transaction of its cause.")
+
+
+def emit(fact: Fact, *, at: datetime) -> None:
+    """Records a fact in the entered scope; the same fact about the same object is recorded once.
+
+    `at` is when we record it; `fact.occurred_at` is when it happened. Raises OutsideTransaction, NoTenantScope.
+    """
+    emit_all([fact], at=at)
+
+
+def emit_all(facts: Iterable[Fact], *, at: datetime) -> None:
+    """Like `emit`, for many facts in one statement."""
+    _write([_fact_row(fact, at) for fact in facts])
+
+
+def enqueue(name: str, *, key: str, at: datetime, due_at: datetime | None = None, **payload: Plain) -> None:
+    """Work for the handler `name` in the entered scope, once per `key`; the payload is ids and plain values (T11).
+
+    Due at once, or at `due_at`. Raises OutsideTransaction, NoTenantScope.
+    """
+    _write([_work_row(name, key=key, at=at, due_at=due_at, outgoing=False, payload=payload)])
+
+
+def enqueue_outgoing(
+    name: str, *, keys: dict[str, dict[str, Plain]], at: datetime, due_at: datetime | None = None
+) -> None:
+    """Work that leaves the house, by key with its payload: it waits while sending is paused (P5)."""
+    _write([
+        _work_row(name, key=key, at=at, due_at=due_at, outgoing=True, payload=payload) for key, payload in keys.items()
+    ])  # fmt: skip
+
+
+def _fact_row(fact: Fact, at: datetime) -> OutboxRow:
+    reason = _silence(fact, at)
+    return OutboxRow(
+        key=_fitting(f"{fact.key}:{fact.object_key}"), kind=RowKind.FACT, name=fact.key, payload=fact.plain(),
+        created_at=at, due_at=at, reason=reason,
+        state=RowState.DONE if reason else RowState.PENDING, done_at=at if reason else None,
+    )  # fmt: skip
+
+
+def _silence(fact: Fact, at: datetime) -> str:
+    """Why nothing follows from a fact: it concerns nobody, or it is history that we only now learn (R1.1)."""
+    if fact.audience == Audience.NOBODY:
+        return "nobody"
+    old = fact.audience != Audience.PERSON and at - fact.occurred_at > HISTORY
+    return "history" if old else ""
+
+
+def _work_row(
+    name: str, *, key: str, at: datetime, due_at: datetime | None, outgoing: bool,
+    payload: dict[str, Plain],
+) -> OutboxRow:  # fmt: skip
+    return OutboxRow(
+        key=_fitting(f"{name}:{key}"), kind=RowKind.WORK, name=name, payload=payload, outgoing=outgoing,
+        created_at=at, due_at=due_at or at,
+    )  # fmt: skip
+
+
+def _fitting(key: str) -> str:
+    return key if len(key) <= _LONGEST_KEY else f"{key[:120]}#{ids.digest(key)}"
+
+
+def _write(rows: list[OutboxRow]) -> None:
+    if not connection.in_atomic_block:
+        raise OutsideTransaction
+    if rows:
+        OutboxRow.objects.bulk_create(rows, ignore_conflicts=True)
