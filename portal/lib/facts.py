@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 
 class Audience(StrEnum):
@@ -61,6 +61,7 @@ F = TypeVar("F", bound=Fact)
 _FACTS: dict[str, type[Fact]] = {}
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 def fact(key: str, *, audience: Audience, entitlement: str | None = None) -> Callable[[type[F]], type[F]]:
     """Declares a fact under its key, for example `tracking.milestone_reached`. Doubles are refused at start-up."""
 

@@ -36,7 +36,8 @@ class CreditState(StrEnum):
 
 _S = CreditState
 TRANSITIONS: Final[Mapping[CreditState, frozenset[CreditState]]] = {
-    _S.COMPUTED: frozenset({_S.IN_REVIEW, _S.SUPPRESSED, _S.LAPSED, _S.DISPUTED}),
+    # MET: a line that was held, once what was missing shows that the target was met
+    _S.COMPUTED: frozenset({_S.IN_REVIEW, _S.SUPPRESSED, _S.LAPSED, _S.DISPUTED, _S.MET}),
     _S.IN_REVIEW: frozenset({_S.APPROVED, _S.REJECTED, _S.DISPUTED, _S.COMPUTED}),
     _S.APPROVED: frozenset({_S.ISSUED, _S.REVERSED, _S.DISPUTED}),
     _S.ISSUED: frozenset({_S.APPLIED, _S.REVERSED, _S.DISPUTED}),

@@ -9,18 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from portal.lib.periods import local_date
-
-
-class Tier(StrEnum):
-    """The service tiers, each including the ones before it (5.1)."""
-
-    STANDARD = "STANDARD"
-    PRIORITY = "PRIORITY"
-    PREMIUM = "PREMIUM"
+from tiers.promises.types import Tier as Tier
 
 
 @dataclass(frozen=True, slots=True)
