@@ -9,6 +9,7 @@ import pathlib
 import re
 
 import pytest
+from django.template.loader import get_template
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATES = sorted(
@@ -45,3 +46,9 @@ def test_every_icon_that_a_template_names_is_drawn(path: pathlib.Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=named)
 def test_a_template_says_on_its_first_line_what_it_is(path: pathlib.Path) -> None:
     assert path.read_text("utf-8").startswith(("{#", "{% comment"))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_every_template_compiles(path: pathlib.Path) -> None:
+    name = path.as_posix().rpartition("/templates/")[2]
+    assert get_template(name)
