@@ -5,10 +5,13 @@ No models, no clock, no rules; those stand in milestones.py. Codes are the DCSA 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+from django.utils.functional import Promise
 
 
 class Kind(StrEnum):
@@ -110,12 +113,13 @@ class CanonicalEvent:
     place: str | None = None  # UN/LOCODE or the operator's own place code
     facility: str | None = None
     facility_provider: str | None = None
-    place_role: str | None = None  # POL, POD, PRE, PDE, TSP when the message says so
+    place_role: str | None = None  # POL, POD, PRE, PDE, TSP, ANCH (an anchorage) when the message says so
     mode: str | None = None
     booking: str | None = None
     bill_of_lading: str | None = None
     shipment_ref: str | None = None
     account: str | None = None  # history files only
+    source: str | None = None  # history files only: the key of the source that the row came from
     references: tuple[tuple[str, str], ...] = ()  # further (type, value), for example ("PO", "4711")
     equipment: tuple[str, ...] = ()  # containers named in references of a TRANSPORT or SHIPMENT event
     transport_call: str | None = None
@@ -160,11 +164,29 @@ class Parsed:
         return len(self.events) + len(self.refusals)
 
 
+class Parse(Protocol):
+    """Reads one message; pure. Faults of one event become refusals, only the whole raises Unreadable."""
+
+    def __call__(self, raw: bytes, *, content_type: str | None = None) -> Parsed:
+        """Everything the message says, in its order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A format in which events arrive, declared in one file of tracking/adapters."""
+
+    key: str  # as in `Source.format` and `canonical --format`
+    label: str | Promise
+    parse: Parse
+    recognises: Callable[[bytes], bool]  # whether the bytes look like this format; never raises
+    content_types: tuple[str, ...] = ()
+
+
 class Unreadable(ValueError):
     """The message as a whole cannot be read (truncated JSON, not text, wrong top level); says where and why."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        self.code, self.detail = code, detail
+    def __init__(self, code: str, detail: str, *, position: str = "$") -> None:
+        self.code, self.detail, self.position = code, detail, position
         super().__init__(detail)
 
 

@@ -1,0 +1,145 @@
+"""Strict reading of JSON that others send: limits first, then parsing, and a place for every fault (W8).
+
+Knows nothing of events. Duplicate keys, NaN, Infinity and numbers of too many digits are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from tracking.reasons import Reason
+from tracking.types import Unreadable
+
+# A string in quotes, closed or not (possessive: one pass whatever the input); then the marks that give structure.
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z|\\\Z)'
+_STRINGS: Final = re.compile(_STRING, re.DOTALL)
+_MARKS: Final = re.compile(_STRING + rb"|[\[\]{},:]", re.DOTALL)
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_CUT_SHORT: Final = re.compile(
+    r"\s*(?:-|\.|[eE][+-]?|t|tr|tru|f|fa|fal|fals|n|nu|nul|\"(?:[^\"\\]|\\.)*\\?)?\s*", re.DOTALL
+)
+_MAX_DIGITS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may have at most."""
+
+    bytes: int = 64 * 1024 * 1024
+    depth: int = 32
+    items: int = 1_000_000  # values in the whole document
+    length: int = 200_000  # entries of a list at the top
+
+
+FILE: Final = Limits()
+DOOR: Final = Limits(bytes=5 * 1024 * 1024, items=500_000, length=5_000)  # POST /ingest: up to 5,000 events
+
+
+def loads(raw: bytes, *, limits: Limits = FILE) -> Any:
+    """The value of a JSON document in UTF-8 (a byte order mark is skipped).
+
+    Raises Unreadable: too_large, empty, not_utf8, too_deep, too_many_items, truncated_json, not_json, duplicate_key,
+    bad_number. For a document that was cut off, `position` is the path of the value in which it ends.
+    """
+    _measure(raw, limits)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        if fault.reason == "unexpected end of data":
+            raise _cut(raw) from None
+        raise Unreadable(Reason.NOT_UTF8, f"The message is not UTF-8 text: byte {fault.start} is wrong.") from None
+    if not text.strip():
+        raise Unreadable(Reason.EMPTY, "The message is empty.")
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+        )
+    except json.JSONDecodeError as fault:
+        if _CUT_SHORT.fullmatch(text, fault.pos):
+            raise _cut(raw) from None
+        raise Unreadable(
+            Reason.NOT_JSON, f"The message is not valid JSON: {fault.msg}, line {fault.lineno}, column {fault.colno}."
+        ) from None
+    except RecursionError:
+        raise Unreadable(Reason.TOO_DEEP, "The message is nested too deep.") from None
+    if isinstance(value, list) and len(value) > limits.length:
+        raise Unreadable(
+            Reason.TOO_MANY_ITEMS, f"The message holds {len(value)} events; {limits.length} are allowed in one message."
+        )
+    return value
+
+
+def _measure(raw: bytes, limits: Limits) -> None:
+    """Counts bytes, items and depth before anything is built."""
+    if len(raw) > limits.bytes:
+        raise Unreadable(Reason.TOO_LARGE, f"The message has {len(raw)} bytes; {limits.bytes} are allowed.")
+    bare = _STRINGS.sub(b"", raw)
+    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > limits.items:
+        raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds more than {limits.items} values.")
+    depth = 0
+    for mark in bare.translate(None, _NOT_BRACKETS):
+        depth += 1 if mark in b"[{" else -1
+        if depth > limits.depth:
+            raise Unreadable(Reason.TOO_DEEP, f"The message is nested deeper than {limits.depth} levels.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        name = next(key for key, _value in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Unreadable(Reason.DUPLICATE_KEY, f"The key {name[:80]!a} occurs twice in one object.")
+    return found
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= _MAX_DIGITS else _too_many_digits(text)
+
+
+def _number(text: str) -> float:
+    number = float(text) if len(text) <= _MAX_DIGITS else _too_many_digits(text)
+    if not math.isfinite(number):
+        raise Unreadable(Reason.BAD_NUMBER, f"The number {text} is too large.")
+    return number
+
+
+def _too_many_digits(text: str) -> NoReturn:
+    raise Unreadable(Reason.BAD_NUMBER, f"The number {text[:20]}… has {len(text)} digits; {_MAX_DIGITS} are allowed.")
+
+
+def _constant(text: str) -> NoReturn:
+    raise Unreadable(Reason.BAD_NUMBER, f"{text} is not a number that JSON knows.")
+
+
+def _cut(raw: bytes) -> Unreadable:
+    path = path_at_end(raw)
+    line = raw.count(b"\n") + 1
+    return Unreadable(
+        Reason.TRUNCATED_JSON,
+        f"The JSON ends at byte {len(raw)} (line {line}) inside {path}, before it is complete.",
+        position=path,
+    )
+
+
+def path_at_end(raw: bytes) -> str:
+    """The path of the value in which a document that was cut off ends, for example `$[3].transportCall`."""
+    steps: list[str | int] = []  # an index inside a list, the last key inside an object
+    last = b""
+    for found in _MARKS.finditer(raw):
+        mark = found[0]
+        if mark == b"[":
+            steps.append(0)
+        elif mark == b"{":
+            steps.append("")
+        elif mark in (b"]", b"}"):
+            del steps[-1:]
+        elif mark == b"," and steps:
+            steps[-1] = steps[-1] + 1 if isinstance(steps[-1], int) else ""
+        elif mark == b":" and steps and isinstance(steps[-1], str):
+            steps[-1] = last.strip(b'"').decode("utf-8", "replace")[:60]
+        last = mark
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps if step != "")
