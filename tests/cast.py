@@ -38,7 +38,12 @@ class Account:
 
 def operator() -> Tenant:
     """The one operator of the worker's database."""
+    from tracking.models import Place
+    from tracking.services import places_load
+
     installation_create(name="Meridian Forwarding", code="meridian", zone="Europe/Amsterdam", currency="USD", at=START)
+    if not Place.objects.exists():
+        places_load()
     with as_tenant(OPERATOR_ID):
         return Tenant.objects.get(pk=OPERATOR_ID)
 

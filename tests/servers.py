@@ -1,7 +1,7 @@
 """The real servers of a test run: PostgreSQL with the three roles and a migrated template, and Valkey.
 
 A migrated cluster is kept under var/ by the hash of what makes it, so that the inner loop starts in a second.
-PLIMSOLL_TEST_POSTGRES=debian runs on the system's PostgreSQL instead of the wheel's.
+PLIMSOLL_PG_BIN runs on another PostgreSQL than the wheel's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from portal.launch.postgres import PostgresServer, debian_bin, postgres_bin
+from portal.launch.postgres import PostgresServer, postgres_bin
 from portal.launch.roles import ensure_roles, role_names
 from portal.launch.valkey import ValkeyServer
 
@@ -30,7 +30,7 @@ class Servers:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="plt-"))
-        self.bin_dir = _bin()
+        self.bin_dir = postgres_bin()
         self.postgres = PostgresServer(self.folder / "pg", bin_dir=self.bin_dir, fast=True)
         self.valkey = ValkeyServer(self.folder / "vk")
 
@@ -42,7 +42,7 @@ class Servers:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (cache / "ready").exists():
                 self._make(cache)
-        shutil.copytree(cache / "data", self.postgres.data, symlinks=True)
+            shutil.copytree(cache / "data", self.postgres.data, symlinks=True)
         self.postgres.data.chmod(0o700)
         self.postgres.start()
         self.valkey.start()
@@ -73,15 +73,6 @@ class Servers:
         self.valkey.stop()
         self.postgres.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _bin() -> Path:
-    if os.environ.get("PLIMSOLL_TEST_POSTGRES") == "debian":
-        found = debian_bin()
-        if found is None:
-            raise RuntimeError("PLIMSOLL_TEST_POSTGRES=debian, but there is no Debian PostgreSQL on this machine.")
-        return found
-    return postgres_bin()
 
 
 def _fingerprint(bin_dir: Path) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from portal.lib.facts import Audience, Fact, fact
 
 
-@fact("tracking.milestone_reached", audience=Audience.FOLLOWERS)
+@fact("tracking.milestone_reached", audience=Audience.FOLLOWERS, entitlement="milestone_emails")
 class MilestoneReached(Fact):
     """A shipment reached a milestone for the first time; later corrections of its time are no second news."""
 

@@ -19,4 +19,4 @@ def process_message(payload: dict[str, Any], at: datetime) -> None:
 @handler("tracking.match_waiting")
 def match_waiting(payload: dict[str, Any], at: datetime) -> None:
     """Tries waiting events again: those of a message, or those that name one of the references."""
-    waiting_match(refs=payload.get("refs", ()), message=payload.get("message", ""), at=at)
+    waiting_match(refs=payload.get("refs", "").split(), message=payload.get("message", ""), at=at)

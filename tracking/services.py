@@ -397,7 +397,7 @@ def _match_waiting(specs: Iterable[ShipmentSpec], at: datetime) -> None:
                 state=QuarantineState.OPEN, reason=Reason.NO_MATCHING_SHIPMENT, refs__overlap=refs
             )
             if waiting.exists():
-                enqueue("tracking.match_waiting", key=f"refs:{ids.public_id()}", at=at, refs=refs)
+                enqueue("tracking.match_waiting", key=f"refs:{ids.public_id()}", at=at, refs=" ".join(refs))
 
 
 @transaction.atomic

@@ -1,0 +1,260 @@
+"""The plan of the demo world: accounts, lanes, shipments and what happens to them. Seeded, the same every time.
+
+Pure: dates are relative to `today`; nothing here knows a door or a table.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from portal.lib.periods import Month, close_at
+
+SEED: Final = 1876  # the year of the load line
+CLOSED_MONTHS: Final = 4
+GRACE_DAYS: Final = 5
+CREDIT_READY_DAYS: Final = 12  # close + charge cut-off, with a day to spare
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place of the world that ships with no list: an inland town, or a terminal's zone."""
+
+    code: str
+    name: str
+    country: str
+    zone: str
+    lat: str
+    lon: str
+
+
+INLAND: Final = (
+    Spot("NLTLB", "Tilburg", "NL", "Europe/Amsterdam", "51.56000", "5.09000"),
+    Spot("DEBRE2", "Bremen distribution centre", "DE", "Europe/Berlin", "53.08000", "8.81000"),
+    Spot("GBDVT", "Daventry", "GB", "Europe/London", "52.26000", "-1.16000"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane with its usual transit: days at sea, days from berth to the door, carrier and ports."""
+
+    pol: str
+    pod: str
+    final: str  # CY or DOOR
+    place: str
+    carrier: str
+    vessel: str
+    imo: str
+    sea_days: int
+    branch: str
+    trade: str
+
+    @property
+    def code(self) -> str:
+        """`CNSHA-NLRTM`."""
+        return f"{self.pol}-{self.pod}"
+
+
+SHANGHAI_ROTTERDAM: Final = Lane(
+    "CNSHA", "NLRTM", "DOOR", "NLTLB", "MAEU", "Meridian Star", "9778791", 31, "Rotterdam", "Asia-Europe"
+)
+SINGAPORE_HAMBURG: Final = Lane(
+    "SGSIN", "DEHAM", "CY", "DEHAM", "HLCU", "Kestrel Express", "9501370", 27, "Singapore", "Asia-Europe"
+)
+NINGBO_FELIXSTOWE: Final = Lane(
+    "CNNGB", "GBFXT", "DOOR", "GBDVT", "MAEU", "Northern Gannet", "9632064", 33, "Rotterdam", "Asia-Europe"
+)
+LANES: Final = (SHANGHAI_ROTTERDAM, SINGAPORE_HAMBURG, NINGBO_FELIXSTOWE)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """An account, its tier, and how many shipments fall due a month on each lane."""
+
+    code: str
+    name: str
+    tier: str
+    vertical: str
+    monthly: tuple[tuple[Lane, int], ...]
+
+
+ACCOUNTS: Final = (
+    AccountPlan("ACME", "Acme Outdoor", "PREMIUM", "Retail",
+                ((SHANGHAI_ROTTERDAM, 24), (SINGAPORE_HAMBURG, 12), (NINGBO_FELIXSTOWE, 10))),
+    AccountPlan("GLOBEX", "Globex Instruments", "PRIORITY", "Industrial",
+                ((SHANGHAI_ROTTERDAM, 8), (SINGAPORE_HAMBURG, 14))),
+    AccountPlan("INITECH", "Initech Home", "STANDARD", "Consumer", ((NINGBO_FELIXSTOWE, 12),)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that a source will report: what, where, when it happened, and when it was told."""
+
+    told_at: datetime
+    source: str
+    code: str
+    classifier: str
+    at: datetime
+    place: str
+    laden: bool | None = None
+
+
+@dataclass(slots=True)
+class ShipmentPlan:
+    """One shipment of the story."""
+
+    account: str
+    ref: str
+    lane: Lane
+    booked_at: datetime
+    confirmed_at: datetime
+    due_date: date
+    containers: tuple[str, ...]
+    booking: str
+    house_bill: str
+    po_number: str
+    voyage: str
+    vertical: str
+    freight: tuple[tuple[str, str], ...]  # charge code, amount in USD
+    happenings: list[Happening] = field(default_factory=list)
+    outcome: str = "ON_TIME"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The whole story."""
+
+    today: datetime
+    closed: tuple[Month, ...]
+    breach: Month  # the month in which Acme's promise is missed
+    shipments: tuple[ShipmentPlan, ...]
+
+
+def months(today: datetime) -> tuple[tuple[Month, ...], Month]:
+    """The last four months that are closed by now, and the newest of them whose charges are frozen too."""
+    month = Month(today.year, today.month)
+    while close_at(month, grace_days=GRACE_DAYS) + timedelta(hours=1) > today:
+        month = month.shift(-1)
+    closed = tuple(month.shift(-n) for n in reversed(range(CLOSED_MONTHS)))
+    ready = [m for m in closed if close_at(m, grace_days=GRACE_DAYS) + timedelta(days=CREDIT_READY_DAYS) <= today]
+    return closed, ready[-1]
+
+
+def world(today: datetime) -> World:
+    """The plan for a given instant; the same every time."""
+    dice = random.Random(SEED)  # noqa: S311 - a story, not a secret
+    closed, breach = months(today)
+    plans: list[ShipmentPlan] = []
+    last = Month(today.year, today.month).shift(1)
+    month = closed[0]
+    while month <= last:
+        for account in ACCOUNTS:
+            for lane, many in account.monthly:
+                plans += _month(account, lane, many, month, dice, missed=month == breach)
+        month = month.next()
+    for plan in plans:
+        _live(plan, dice, today)
+    return World(today, closed, breach, tuple(plans))
+
+
+def _month(
+    account: AccountPlan, lane: Lane, many: int, month: Month, dice: random.Random, *, missed: bool
+) -> Iterator[ShipmentPlan]:
+    days = (month.next().first_day - month.first_day).days
+    late = _late_count(account, lane, many, missed)
+    lates = set(dice.sample(range(many), late))
+    for n in range(many):
+        due = month.first_day + timedelta(days=min(days - 1, n * days // many + dice.randrange(2)))
+        outcome = "LATE" if n in lates else "ON_TIME"
+        yield _shipment(account, lane, month, n, due, outcome, dice)
+
+
+def _late_count(account: AccountPlan, lane: Lane, many: int, missed: bool) -> int:
+    if account.code == "ACME" and lane is SHANGHAI_ROTTERDAM:
+        return 3 if missed else 0  # 21 of 24 is 87.5 %: the promise of 95 % is missed
+    return 1 if many >= 10 else 0
+
+
+def _shipment(
+    account: AccountPlan, lane: Lane, month: Month, n: int, due: date, outcome: str, dice: random.Random
+) -> ShipmentPlan:
+    transit = lane.sea_days + (4 if lane.final == "DOOR" else 2)
+    departed = datetime.combine(due, time(9), UTC) - timedelta(days=transit + 2)
+    booked = departed - timedelta(days=21, hours=dice.randrange(20))
+    number = f"{account.code[:2]}{month.year % 100:02d}{month.month:02d}{lane.pol[2:]}{n:02d}"
+    boxes = tuple(container_number(dice) for _ in range(2 if dice.random() < 0.15 else 1))
+    freight = dice.randrange(3_100, 4_400) * len(boxes)
+    return ShipmentPlan(
+        account=account.code, ref=f"MF-{number}", lane=lane, booked_at=booked,
+        confirmed_at=booked + timedelta(hours=20), due_date=due, containers=boxes,
+        booking=f"{lane.carrier[:3]}{dice.randrange(10**8, 10**9)}", house_bill=f"MFH{dice.randrange(10**7, 10**8)}",
+        po_number=f"PO-{dice.randrange(40_000, 90_000)}", voyage=f"{dice.randrange(100, 999)}W",
+        vertical=account.vertical, freight=(("FRT", f"{freight}.00"), ("BAF", f"{freight // 10}.50")),
+        outcome=outcome,
+    )  # fmt: skip
+
+
+_LETTERS: Final = {c: v for c, v in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                                        (n for n in range(10, 39) if n % 11), strict=True)}  # fmt: skip
+
+
+def container_number(dice: random.Random) -> str:
+    """A container number with a right check digit (ISO 6346)."""
+    text = dice.choice(("MSKU", "HLXU", "TGHU", "TCLU")) + f"{dice.randrange(10**6):06d}"
+    total = sum((_LETTERS[c] if c.isalpha() else int(c)) * 2**i for i, c in enumerate(text))
+    return text + str(total % 11 % 10)
+
+
+TOLD_AFTER: Final = {"maeu": 2, "hlcu": 3, "rtm-ect": 1, "ham-cta": 1, "fxt": 1, "haulier": 1}
+TERMINALS: Final = {"NLRTM": "rtm-ect", "DEHAM": "ham-cta", "GBFXT": "fxt"}
+
+
+def _live(plan: ShipmentPlan, dice: random.Random, today: datetime) -> None:
+    """What happens to a shipment, as told by carrier, terminal and haulier; only what was told by `today` stays."""
+    lane, carrier, terminal = plan.lane, plan.lane.carrier.lower(), TERMINALS[plan.lane.pod]
+    zone = ZoneInfo({"NLTLB": "Europe/Amsterdam", "DEHAM": "Europe/Berlin", "GBDVT": "Europe/London"}[lane.place])
+    slip = timedelta(days=dice.randrange(2, 6), hours=5) if plan.outcome == "LATE" else timedelta(0)
+    handed_over = datetime.combine(plan.due_date, time(14, 20), zone).astimezone(UTC) - timedelta(
+        days=dice.randrange(1, 3), minutes=dice.randrange(300)
+    )
+    inland = timedelta(days=2 if lane.final == "DOOR" else 1)
+    arrived = handed_over - inland - timedelta(days=1, hours=dice.randrange(8))
+    departed = arrived - timedelta(days=lane.sea_days, hours=dice.randrange(12))
+    gate_in = departed - timedelta(days=2, hours=dice.randrange(10))
+    arrived, handed_over = arrived + slip, handed_over + slip
+    discharged = arrived + timedelta(hours=9 + dice.randrange(8))
+    out = handed_over - timedelta(hours=7) if lane.final == "DOOR" else handed_over + timedelta(days=2)
+    empty = (handed_over if lane.final == "DOOR" else out) + timedelta(days=3, hours=dice.randrange(20))
+    told: list[Happening] = []
+
+    def tell(source: str, code: str, at: datetime, place: str, laden: bool | None = None, cls: str = "ACT",
+             when: datetime | None = None) -> None:  # fmt: skip
+        told_at = when or at + timedelta(hours=TOLD_AFTER[source], minutes=dice.randrange(50))
+        told.append(Happening(told_at, source, code, cls, at, place, laden))
+
+    original = arrived - slip
+    tell(carrier, "ARRI", original, lane.pod, cls="PLN", when=plan.confirmed_at + timedelta(hours=6))
+    tell(carrier, "GTIN", gate_in, lane.pol, True)
+    tell(carrier, "LOAD", departed - timedelta(hours=7), lane.pol, True)
+    tell(carrier, "DEPA", departed, lane.pol)
+    tell(carrier, "ARRI", original + timedelta(hours=6), lane.pod, cls="EST", when=departed + timedelta(days=1))
+    if slip:
+        tell(carrier, "ARRI", arrived, lane.pod, cls="EST", when=departed + timedelta(days=lane.sea_days - 9))
+    tell(carrier, "ARRI", arrived, lane.pod)
+    tell(terminal, "DISC", discharged, lane.pod, True)
+    if lane.final == "DOOR":
+        tell("haulier", "DROP", handed_over + timedelta(hours=1), lane.place, True, cls="EST",
+             when=arrived + timedelta(hours=4))  # fmt: skip
+    else:
+        tell(terminal, "AVPU", handed_over, lane.pod, True)
+    tell(terminal, "GTOT", out, lane.pod, True)
+    if lane.final == "DOOR":
+        tell("haulier", "DROP", handed_over, lane.place, True)
+    tell(carrier, "GTIN", empty, lane.pod, False)
+    plan.happenings = sorted((h for h in told if h.told_at <= today), key=lambda h: h.told_at)
