@@ -11,6 +11,7 @@ from django.conf import settings
 
 broker_url: str = settings.CELERY_BROKER_URL
 broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # a worker outlasts any absence of its broker
 broker_transport_options: dict[str, Any] = (
     {}
     if broker_url.startswith("amqp")
@@ -34,7 +35,8 @@ worker_prefetch_multiplier = 1
 task_time_limit = 300
 task_soft_time_limit = 270
 task_publish_retry = False  # the sweeper publishes again what the broker lost (O2)
-worker_cancel_long_running_tasks_on_connection_loss = True
+# A broker that goes away must not cut off a mail that is just being handed over: leases keep doubles harmless.
+worker_cancel_long_running_tasks_on_connection_loss = False
 worker_hijack_root_logger = False
 worker_max_tasks_per_child = 2000
 enable_utc = True

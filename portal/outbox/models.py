@@ -61,6 +61,10 @@ class OutboxRow(TenantOwned):
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["tenant", "due_at", "id"], condition=Q(state=RowState.PENDING), name="outbox_waiting"),
+            models.Index(
+                fields=["tenant", "published_at"], condition=Q(state=RowState.PENDING, published_at__isnull=False),
+                name="outbox_in_flight",
+            ),
             models.Index(fields=["tenant", "-id"], condition=Q(state=RowState.DEAD), name="outbox_dead"),
         ]
 

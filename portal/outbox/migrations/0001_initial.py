@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'PENDING')), fields=['tenant', 'due_at', 'id'], name='outbox_waiting'), models.Index(condition=models.Q(('state', 'DEAD')), fields=['tenant', '-id'], name='outbox_dead')],
+                'indexes': [models.Index(condition=models.Q(('state', 'PENDING')), fields=['tenant', 'due_at', 'id'], name='outbox_waiting'), models.Index(condition=models.Q(('published_at__isnull', False), ('state', 'PENDING')), fields=['tenant', 'published_at'], name='outbox_in_flight'), models.Index(condition=models.Q(('state', 'DEAD')), fields=['tenant', '-id'], name='outbox_dead')],
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'key'), name='outbox_key_once'), models.CheckConstraint(condition=models.Q(models.Q(('done_at__isnull', False), ('state', 'DONE')), models.Q(models.Q(('state', 'DONE'), _negated=True), ('done_at__isnull', True)), _connector='OR'), name='outbox_done_has_time'), portal.tenancy.walls.RowSecurity(column='tenant_id', name='outbox_outboxrow_wall'), models.UniqueConstraint(fields=('tenant', 'id'), name='outbox_outboxrow_owner_key')],
             },
         ),

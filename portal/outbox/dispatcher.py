@@ -1,0 +1,131 @@
+"""Publishes due rows to the broker, and again when nobody took them: the broker may lose anything (O2).
+
+Any number of dispatchers share the work; what a row means is the worker's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, connections, transaction
+from django.utils.module_loading import import_string
+
+from portal.lib import clock
+from portal.lib.faults import declare, fault
+from portal.outbox.models import OutboxRow, RowState
+from portal.outbox.selectors import due_rows
+from portal.tenancy.context import as_tenant
+
+BATCH: Final = 500
+IDLE_SECONDS: Final = 0.5
+TROUBLE_SECONDS: Final = 1.0
+
+declare("dispatcher.after_mark", "rows are marked published, nothing has reached the broker")
+declare("dispatcher.after_publish", "one row has reached the broker, the others of its batch have not")
+
+_log = logging.getLogger(__name__)
+
+# Marked before it is published, by one dispatcher only; whoever dies in between leaves it to the next sweep.
+_MARK: Final = """
+UPDATE outbox_outboxrow SET published_at = clock_timestamp(), publishes = least(publishes + 1, 100)
+ WHERE tenant_id = %s AND id = ANY(%s) AND state = 'PENDING' AND (lease_until IS NULL OR lease_until < clock_timestamp())
+   AND (published_at IS NULL
+        OR published_at < clock_timestamp() - make_interval(secs => %s * power(2, least(greatest(publishes - 1, 0), 5))))
+RETURNING id
+"""
+
+Publish = Callable[[int, int], None]
+
+
+class BrokerAway(Exception):  # noqa: N818 - a state of the surroundings, handled by waiting
+    """Nothing could be published; the rows wait as before."""
+
+
+class CeleryPublisher:
+    """Publishes `outbox.run` on a connection of its own, made anew after each trouble."""
+
+    def __init__(self) -> None:
+        self._app: Any = import_string(settings.CELERY_APP)
+        self._producer: Any = None
+
+    def __call__(self, tenant_id: int, row_id: int) -> None:
+        """Raises BrokerAway when the broker does not take it."""
+        try:
+            if self._producer is None:
+                self._producer = self._app.amqp.Producer(self._app.connection_for_write())
+            self._app.send_task(
+                "outbox.run", kwargs={"tenant_id": tenant_id, "row_id": row_id}, producer=self._producer, retry=False
+            )
+        except Exception as error:  # the transports' errors have no common base
+            self.close()
+            raise BrokerAway(str(error)) from error
+
+    def close(self) -> None:
+        """Drops the connection."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                producer.connection.close()
+            except Exception:
+                _log.debug("the broker's connection was gone already")
+
+
+def publish_due(publish: Publish) -> int:
+    """One round; says how many rows were published. BrokerAway when the broker did not take them."""
+    by_tenant: dict[int, list[int]] = defaultdict(list)
+    found = due_rows(at=clock.now(), most=BATCH, each=settings.OUTBOX_IN_FLIGHT, again_seconds=settings.OUTBOX_AGAIN_SECONDS)
+    for tenant_id, row_id in found:
+        by_tenant[tenant_id].append(row_id)
+    mine = {pair for tenant_id, rows in by_tenant.items() for pair in _mark(tenant_id, rows)}
+    if mine:
+        fault("dispatcher.after_mark")
+    waiting = [pair for pair in found if pair in mine]  # in the order in which the tenants take turns
+    for done, (tenant_id, row_id) in enumerate(waiting):
+        try:
+            publish(tenant_id, row_id)
+        except BrokerAway:
+            _unmark(waiting[done:])
+            raise
+        fault("dispatcher.after_publish")
+    return len(waiting)
+
+
+def _mark(tenant_id: int, rows: list[int]) -> list[tuple[int, int]]:
+    with as_tenant(tenant_id), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_MARK, [tenant_id, rows, settings.OUTBOX_AGAIN_SECONDS])
+        return [(tenant_id, int(row[0])) for row in cursor.fetchall()]
+
+
+def _unmark(pairs: list[tuple[int, int]]) -> None:
+    by_tenant: dict[int, list[int]] = defaultdict(list)
+    for tenant_id, row_id in pairs:
+        by_tenant[tenant_id].append(row_id)
+    for tenant_id, rows in by_tenant.items():
+        with as_tenant(tenant_id), transaction.atomic():
+            OutboxRow.objects.filter(pk__in=rows, state=RowState.PENDING).update(published_at=None, publishes=0)
+
+
+def run(stop: threading.Event) -> None:
+    """Publishes until `stop` is set; database or broker away: waits and tries again, never ends by itself (P3)."""
+    publisher = CeleryPublisher()
+    in_trouble = False
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            published = publish_due(publisher)
+            if in_trouble:
+                _log.info("publishing again")
+            in_trouble, pause = False, (IDLE_SECONDS if published < BATCH else 0.0)
+        except (BrokerAway, DatabaseError, InterfaceError) as error:
+            if not in_trouble:
+                _log.warning("cannot publish for now: %s", error)
+            in_trouble, pause = True, TROUBLE_SECONDS
+            if not isinstance(error, BrokerAway):
+                connections.close_all()
+        stop.wait(pause)
+    publisher.close()
