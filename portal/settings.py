@@ -136,8 +136,21 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people come by invitation, which proves t
 ACCOUNT_PREVENT_ENUMERATION = "strict"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
-ACCOUNT_RATE_LIMITS: dict[str, str] = {}  # ours are exact and stand in portal.account.limits (A3)
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_RATE_LIMITS = False  # ours are exact and stand in portal.account.limits (A3)
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+PASSWORD_RESET_TIMEOUT = 3600
+ACCOUNT_FORMS = {
+    "login": "portal.account.forms.SignInForm",
+    "reset_password": "portal.account.forms.ResetForm",
+    "reset_password_from_key": "portal.account.forms.NewPasswordForm",
+    "change_password": "portal.account.forms.ChangePasswordForm",
+    "reauthenticate": "portal.account.forms.ConfirmPasswordForm",
+}
+MFA_FORMS = {
+    "authenticate": "portal.account.forms.CodeForm",
+    "reauthenticate": "portal.account.forms.ConfirmCodeForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Plimsoll"
 MFA_RECOVERY_CODE_COUNT = 10
@@ -195,6 +208,10 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_MANIFEST_STRICT = PRODUCTION
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+CELERY_APP = "portal.celery.app"  # found by name: it stands above everything that publishes
+OUTBOX_LEASE_SECONDS = env.number("OUTBOX_LEASE_SECONDS", 30)  # of a first try; each further one holds twice as long
+OUTBOX_AGAIN_SECONDS = env.number("OUTBOX_AGAIN_SECONDS", 30)  # published, but nobody took it: publish again
+OUTBOX_IN_FLIGHT = env.number("OUTBOX_IN_FLIGHT", 200)  # at most so many published rows a tenant
 
 _MAIL = env.mail("EMAIL_URL")
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
