@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from portal.lib.facts import Audience, Fact, fact
 
 
-@fact("kpis.snapshot_published", audience=Audience.FOLLOWERS)
+@fact("kpis.snapshot_published", audience=Audience.FOLLOWERS, entitlement="kpi_snapshots")
 class SnapshotPublished(Fact):
     """A version of a month's snapshot was closed and shown to the account."""
 

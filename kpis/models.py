@@ -11,6 +11,10 @@ from django.db import models
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field, public_id_field
 
 
+def _ratio() -> models.CharField[str | None, str | None]:
+    return models.CharField(max_length=12, null=True, db_collation="C")
+
+
 class Snapshot(TenantOwned):
     """One tenant's figures for one month, closed at `as_of`, in numbered versions (section 4)."""
 
@@ -68,9 +72,9 @@ class SnapshotRow(TenantOwned):
     excluded_by_reason = models.JSONField(default=dict)
     grade = code_field(1)
     grade_reasons = ArrayField(code_field(24), default=list)
-    value = code_field(12, null=True)  # ratio with six decimals; null is no data, never 0 (R0.3)
-    low = code_field(12, null=True)
-    high = code_field(12, null=True)
+    value = _ratio()  # ratio with six decimals; null is no data, never 0 (R0.3)
+    low = _ratio()
+    high = _ratio()
     more = models.JSONField(default=dict)  # fill rate and what R2.6 shows beside it
 
     class Meta:
