@@ -1,10 +1,33 @@
-"""Doors of tenancy - sign-in, members, keys."""
+"""Doors of tenancy: sign-in, members, keys. At start it registers the step-up and its entries of the navigation."""
+
+from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountConfig(AppConfig):
-    """Doors of tenancy - sign-in, members, keys."""
+    """Doors of tenancy: sign-in, members, keys."""
 
     name = "portal.account"
     label = "people"
+
+    def ready(self) -> None:
+        """Step-up and navigation."""
+        from portal.account.stepup import step_up_ask
+        from portal.tenancy.models import Role
+        from portal.web.nav import NavItem, nav_register
+        from portal.web.policy import Policy, signed_in, staff
+        from portal.web.stepup import ask_step_up_of
+
+        ask_step_up_of(step_up_ask)
+        managers = Policy(who=frozenset({Role.MANAGER.value}))
+        section = _("Settings")
+        nav_register(
+            NavItem(section, _("Members"), "people:members", "users", managers, 910),
+            NavItem(section, _("API keys"), "people:keys", "key", managers, 920),
+            NavItem(section, _("Audit trail"), "people:audit", "log", managers, 930),
+            NavItem(section, _("Staff"), "ops:people_staff_members", "users", staff(Role.ADMIN), 910),
+            NavItem(section, _("Audit trail"), "ops:people_audit", "log", staff(Role.ADMIN), 930),
+            NavItem(section, _("Your sign-in"), "mfa_index", "shield", signed_in(), 990),
+        )

@@ -1,56 +1,87 @@
-"""What sign-in tells: an invitation, a new password asked for. Each goes to one address.
+"""What happens to people's access and is told to the person by mail.
 
-The links carry secrets: portal.notify forgets the fact as soon as the mail is away.
+Links are sealed: a row of the outbox or a backup opens nothing. Templates open them with the filter `unsealed`.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final, Self
 
+from portal.lib import seal
 from portal.lib.facts import Audience, Fact, fact
-from portal.lib.ids import digest
+
+_EXAMPLE_AT: Final = datetime(2026, 3, 12, 13, 5, tzinfo=UTC)
 
 
 @fact("people.invited", audience=Audience.PERSON)
 class Invited(Fact):
-    """Somebody was invited to an account, or to the operator's desk."""
+    """Somebody was invited to sign in for an account, or for the operator."""
 
     email: str
     name: str
-    inviter: str
-    account: str
-    path: str  # with the token
+    account_name: str
+    invited_by: str
+    invitation: str  # its public id
+    link: str  # sealed
+    days: int
 
     @property
     def object_key(self) -> str:
-        """Once for each invitation; the token stays unreadable in the key."""
-        return digest(self.path)[:40]
+        """Each invitation once."""
+        return self.invitation
 
     @classmethod
-    def example(cls) -> Invited:
-        """A colleague."""
+    def example(cls) -> Self:
+        """For template tests and docs."""
         return cls(
-            occurred_at=datetime(2026, 3, 2, 10, 0, tzinfo=UTC), email="ana@acme.example", name="Ana Ruiz",
-            inviter="Gus Meyer", account="Acme Trading", path="/accounts/invitation/specimen",
+            occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", account_name="Acme", days=7,
+            invited_by="Sam Example", invitation="0example0invitation0", link=seal.seal("https://portal.example.com/"),
         )  # fmt: skip
 
 
-@fact("people.password_reset", audience=Audience.PERSON)
-class PasswordReset(Fact):
-    """A new password was asked for, for an address that has a sign-in."""
+@fact("people.password_reset_requested", audience=Audience.PERSON)
+class PasswordResetRequested(Fact):
+    """A known person asked for a new password."""
 
     email: str
-    path: str  # with the token
+    name: str
+    request: str  # a random id
+    link: str  # sealed
+    minutes: int
 
     @property
     def object_key(self) -> str:
-        """Once for each request."""
-        return digest(self.path)[:40]
+        """Each request once."""
+        return self.request
 
     @classmethod
-    def example(cls) -> PasswordReset:
-        """A forgotten password."""
+    def example(cls) -> Self:
+        """For template tests and docs."""
         return cls(
-            occurred_at=datetime(2026, 3, 2, 10, 0, tzinfo=UTC), email="ana@acme.example",
-            path="/accounts/password/reset/key/specimen/",
+            occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", request="0example00000request",
+            link=seal.seal("https://portal.example.com/"), minutes=60,
+        )  # fmt: skip
+
+
+@fact("people.security_changed", audience=Audience.PERSON)
+class SecurityChanged(Fact):
+    """Password, second factor or recovery codes of a person changed; told to that person, whoever did it."""
+
+    email: str
+    name: str
+    what: str  # PASSWORD, SECOND_FACTOR, SECOND_FACTOR_REMOVED, RECOVERY_CODES
+    change: str  # a random id
+
+    @property
+    def object_key(self) -> str:
+        """Each change once."""
+        return self.change
+
+    @classmethod
+    def example(cls) -> Self:
+        """For template tests and docs."""
+        return cls(
+            occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", what="PASSWORD",
+            change="0example000000change",
         )  # fmt: skip

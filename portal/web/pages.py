@@ -28,6 +28,7 @@ from portal.tenancy.models import Member, Tenant
 from portal.tenancy.selectors import tenant_current, tenant_id_of_public_id
 from portal.tenancy.services import audit
 from portal.web.policy import STAFF, Policy, entitled
+from portal.web.stepup import step_up
 
 
 class TenantRequest(HttpRequest):
@@ -48,6 +49,7 @@ class PageView(View):
     """A door for people: signed in, in a role that the policy names."""
 
     policy: ClassVar[Policy]
+    step_up: ClassVar[frozenset[str]] = frozenset()  # methods that need a proof of the last ten minutes (A5)
     at: datetime
     member: Member
 
@@ -62,6 +64,10 @@ class PageView(View):
         if not self.policy.allows(member.role, unsafe=unsafe):
             foreign_side = not member.is_staff and not (self.policy.who - STAFF)
             raise NotFound if foreign_side or (member.is_staff and not self.policy.who & STAFF) else Forbidden
+        if request.method in self.step_up:
+            asked = step_up(request, self.at)
+            if asked is not None:
+                return asked
         return self.enter(request, *args, **kwargs)
 
     def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

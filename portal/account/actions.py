@@ -1,0 +1,42 @@
+"""The words for what the audit trail records; an action without words is shown by its code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+_LABELS: Final[dict[str, Promise]] = {
+    "account.created": _("Account made"),
+    "account.entered": _("Staff looked at an account"),
+    "installation.created": _("Installation set up"),
+    "tenancy.crossed": _("List over accounts opened"),
+    "sign_in.succeeded": _("Signed in"),
+    "sign_in.failed": _("Sign-in failed"),
+    "sign_out": _("Signed out"),
+    "sessions.ended": _("All sessions ended"),
+    "password.reset_requested": _("Password reset requested"),
+    "password.reset": _("Password reset"),
+    "password.changed": _("Password changed"),
+    "second_factor.activated": _("Second factor set up"),
+    "second_factor.removed": _("Second factor taken away"),
+    "second_factor.recovery_codes_renewed": _("New recovery codes"),
+    "second_factor.recovery_code_used": _("Recovery code used"),
+    "member.created": _("Member added"),
+    "member.role_changed": _("Role changed"),
+    "member.deactivated": _("Access taken away"),
+    "member.reactivated": _("Access given back"),
+    "invitation.created": _("Invited"),
+    "invitation.revoked": _("Invitation revoked"),
+    "invitation.accepted": _("Invitation accepted"),
+    "key.created": _("Key made"),
+    "key.revoked": _("Key revoked"),
+    "source.created": _("Source added"),
+    "source.secret_rotated": _("Secret of a source changed"),
+}
+
+
+def action_label(action: str) -> str | Promise:
+    """The words, or the code itself."""
+    return _LABELS.get(action, action)

@@ -1,0 +1,1 @@
+"""The doors of people: signing in, second factor, members, keys, the audit trail."""

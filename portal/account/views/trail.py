@@ -1,0 +1,70 @@
+"""The audit trail of an account, and of the operator's own scope (L1): who did what, newest first."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from portal.account import selectors
+from portal.account.actions import action_label
+from portal.tenancy.models import AuditEntry, Role
+from portal.web.pages import PageView, TenantView, pager
+from portal.web.policy import Policy, staff
+
+_KINDS = ("sign_in", "second_factor", "password", "member", "invitation", "key")
+
+
+class _Trail(PageView):
+    def address(self) -> str:
+        """Of this list without a cursor."""
+        raise NotImplementedError
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Fifty rows; `kind` narrows to one kind of action."""
+        kind = request.GET.get("kind", "")
+        kind = kind if kind in _KINDS else ""
+        found = selectors.audit_page(
+            older=request.GET.get("older"), newer=request.GET.get("newer"), prefix=f"{kind}." if kind else ""
+        )
+        chips = [{"label": _("Everything"), "url": self.address(), "active": not kind}]
+        labels = (_("Sign-in"), _("Second factor"), _("Password"), _("Members"), _("Invitations"), _("Keys"))
+        for name, label in zip(_KINDS, labels, strict=True):
+            chips.append({"label": label, "url": f"{self.address()}?kind={name}", "active": kind == name})
+        return self.page(
+            "people/trail.html",
+            {
+                "title": _("Audit trail"), "rows": [_row(entry) for entry in found.rows], "chips": chips,
+                "pager": pager(request, older=found.older, newer=found.newer),
+            },
+        )  # fmt: skip
+
+
+def _row(entry: AuditEntry) -> dict[str, Any]:
+    details = ", ".join(f"{name}: {value}" for name, value in sorted(entry.details.items()) if value not in ("", None))
+    return {
+        "at": entry.at, "actor": entry.actor, "action": entry.action, "label": action_label(entry.action),
+        "object": f"{entry.object_type} {entry.object_id}".strip(), "details": details,
+    }  # fmt: skip
+
+
+class Trail(TenantView, _Trail):
+    """Of an account, for its managers."""
+
+    policy: ClassVar[Policy] = Policy(who=frozenset({Role.MANAGER.value}))
+
+    def address(self) -> str:
+        """Without a cursor."""
+        return reverse("people:audit")
+
+
+class StaffTrail(_Trail):
+    """Of the operator's own scope, for administrators."""
+
+    policy: ClassVar[Policy] = staff(Role.ADMIN)
+
+    def address(self) -> str:
+        """Without a cursor."""
+        return reverse("ops:people_audit")
