@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from portal.account.selectors import key_valid
 from portal.lib import clock
 from portal.lib.errors import PortalError
 from portal.tenancy.keys import KnownKey, key_check, key_create, key_of_request, key_revoke
@@ -59,11 +59,6 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """For WWW-Authenticate."""
         return "Bearer"
-
-
-def key_valid(at: datetime) -> Q:
-    """Neither revoked nor ended."""
-    return Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=at))
 
 
 @transaction.atomic

@@ -11,7 +11,6 @@ from typing import Final
 from allauth.mfa.models import Authenticator
 from django.db.models import Q
 
-from portal.account.keys import key_valid
 from portal.lib import seal
 from portal.lib.errors import BadRequest
 from portal.tenancy.models import ApiKey, AuditEntry, Invitation, Member
@@ -34,6 +33,11 @@ def members_with_second_factor(members: list[Member]) -> set[int]:
 def invitation_list(*, at: datetime) -> list[Invitation]:
     """Open invitations, newest first."""
     return list(Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=at).order_by("-created_at"))
+
+
+def key_valid(at: datetime) -> Q:
+    """Neither revoked nor ended."""
+    return Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=at))
 
 
 def key_list(*, at: datetime) -> tuple[list[ApiKey], list[ApiKey]]:
