@@ -151,6 +151,8 @@ def _money(credit: CreditBlock) -> Iterator[Fault]:
 
 
 def _bands(draft: Draft, credit: CreditBlock) -> Iterator[Fault]:
+    if credit.mode != "PER_UNIT" and not credit.charge_codes:
+        yield Fault("V12", "charge_codes", _("Name the charge codes whose amounts the credit is a share of."))
     if credit.mode == "SLOPE" and not (credit.slope_step and credit.slope_step > 0 and credit.slope_pct):
         yield Fault("V04", "slope_step", _("A slope needs a step above 0 and its percentage."))
     if credit.mode == "PER_UNIT" and credit.per_unit is None:
