@@ -32,7 +32,9 @@ def _ops() -> list[Any]:
 
 
 urlpatterns = [path("", part) for part in _collected("urls")]
-urlpatterns.append(path("accounts/", include("portal.account.accounts_urls")))  # allauth finds these without a namespace
+urlpatterns.append(
+    path("accounts/", include("portal.account.accounts_urls"))
+)  # allauth finds these without a namespace
 urlpatterns.append(path("ops/", include((_ops(), "ops"))))
 if settings.MODE != "production" and find_spec("portal.demo.urls"):
     urlpatterns.append(path("demo/", include("portal.demo.urls")))

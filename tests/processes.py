@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import email
+import logging
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+logging.getLogger("mail.log").setLevel(logging.WARNING)
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = [sys.executable, "-W", "ignore"]
 
@@ -59,7 +61,8 @@ class Process:
         """Starts it (again)."""
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
-                self.command, cwd=ROOT, env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **self.environment}, stdin=subprocess.DEVNULL,
+                self.command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **self.environment},
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -122,7 +125,9 @@ def dispatcher(**environment: str) -> Process:
 def beat(**environment: str) -> Process:
     """Celery beat with a schedule file of its own."""
     folder = tempfile.mkdtemp(prefix="plb-")
-    return Process("beat", [*PYTHON, "-m", "celery", "-A", "portal", "beat", "-s", f"{folder}/beat", "--pidfile="], environment)
+    return Process(
+        "beat", [*PYTHON, "-m", "celery", "-A", "portal", "beat", "-s", f"{folder}/beat", "--pidfile="], environment
+    )
 
 
 def web(port: int, **environment: str) -> Process:

@@ -75,8 +75,10 @@ class MachineView(View):
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """405 as problem+json."""
-        allowed = ", ".join(self._allowed_methods())
-        return problem(request, status=405, code="method_not_allowed", detail=f"Use {allowed}.", headers={"Allow": allowed})
+        allowed = ", ".join(m.upper() for m in self.http_method_names if hasattr(self, m))
+        return problem(
+            request, status=405, code="method_not_allowed", detail=f"Use {allowed}.", headers={"Allow": allowed}
+        )
 
 
 def body_of(request: HttpRequest) -> bytes:
@@ -172,7 +174,9 @@ class IngestMessage(SourceDoor):
 
     def get(self, request: HttpRequest, source: str, public_id: str) -> HttpResponse:
         """The first 1,000 refusals in order of position."""
-        message = InboundMessage.objects.select_related("source").filter(public_id=public_id, source__key=source).first()
+        message = (
+            InboundMessage.objects.select_related("source").filter(public_id=public_id, source__key=source).first()
+        )
         if message is None:
             raise NotFound
         refusals = [

@@ -114,9 +114,7 @@ def surroundings(shipments: Sequence[Shipment], *, as_of: datetime | None = None
         containers={i: tuple(sorted(numbers)) for i, numbers in containers.items()},
         zones={code: zone for code, zone, _avpu in places if zone},
         avpu_places=frozenset(code for code, _zone, avpu in places if avpu),
-        anchoring_sources=frozenset(
-            Source.objects.filter(arrival_is_anchorage=True).values_list("key", flat=True)
-        ),
+        anchoring_sources=frozenset(Source.objects.filter(arrival_is_anchorage=True).values_list("key", flat=True)),
     )
 
 

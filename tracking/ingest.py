@@ -71,8 +71,15 @@ class Item:
 
 @transaction.atomic
 def message_receive(
-    *, source: Source, body: bytes, channel: str, at: datetime, content_type: str = "", file_name: str = "",
-    idempotency_key: str = "", process_after: datetime | None = None,
+    *,
+    source: Source,
+    body: bytes,
+    channel: str,
+    at: datetime,
+    content_type: str = "",
+    file_name: str = "",
+    idempotency_key: str = "",
+    process_after: datetime | None = None,
 ) -> InboundMessage:
     """Stores the bytes and the delivery durably, in the source's scope, with the work that will apply it (G1, O1).
 
@@ -80,9 +87,9 @@ def message_receive(
     """
     digest = ids.digest(body)
     if idempotency_key:
-        found = InboundMessage.objects.select_related("raw").filter(
-            source=source, idempotency_key=idempotency_key
-        ).first()
+        found = (
+            InboundMessage.objects.select_related("raw").filter(source=source, idempotency_key=idempotency_key).first()
+        )
         if found is not None:
             if found.raw.sha256 != digest:
                 raise IdempotencyConflict
@@ -107,8 +114,8 @@ def message_receive(
 @transaction.atomic
 def message_process(*, public_id: str, at: datetime) -> InboundMessage:
     """Applies a received message in the entered scope of its source; a second call changes nothing (G2, O3)."""
-    message = InboundMessage.objects.select_for_update(of=("self",)).select_related("source", "raw").get(
-        public_id=public_id
+    message = (
+        InboundMessage.objects.select_for_update(of=("self",)).select_related("source", "raw").get(public_id=public_id)
     )
     if message.state != MessageState.RECEIVED:
         return message
@@ -337,9 +344,9 @@ class _TenantRun:
         """event key -> shipments that hold a version of it, for corrections and retractions (R1.3, R1.4)."""
         found: dict[str, set[int]] = defaultdict(set)
         keys = {k for i in self.items for k in _event_keys(i)}
-        for key, shipment_id in SightingRow.objects.filter(
-            source=self.run.source.key, event_key__in=keys
-        ).values_list("event_key", "shipment_id"):
+        for key, shipment_id in SightingRow.objects.filter(source=self.run.source.key, event_key__in=keys).values_list(
+            "event_key", "shipment_id"
+        ):
             found[key].add(shipment_id)
         return found
 
@@ -379,8 +386,12 @@ class _TenantRun:
     ) -> SightingRow:
         event, run = item.event, self.run
         assert event is not None and item.recorded_at is not None
-        part = {} if is_empty or event.retracts else (
-            matching.part_of(event.payload, refs or frozenset()) if run.own_tenant is None else dict(event.payload)
+        part = (
+            {}
+            if is_empty or event.retracts
+            else (
+                matching.part_of(event.payload, refs or frozenset()) if run.own_tenant is None else dict(event.payload)
+            )
         )
         return SightingRow(
             shipment_id=shipment_id, source=run.source.key, source_kind=run.source.kind,

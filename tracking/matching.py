@@ -89,9 +89,7 @@ def concerned(event: CanonicalEvent, event_time: datetime | None, candidates: Se
     return []
 
 
-def _journey_of_box(
-    box: tuple[str, str], event_time: datetime | None, candidates: Sequence[Candidate]
-) -> int | None:
+def _journey_of_box(box: tuple[str, str], event_time: datetime | None, candidates: Sequence[Candidate]) -> int | None:
     """A box travels again and again: the latest journey that began before the event, else one that begins soon."""
     having = [c for c in candidates if c.has({box})]
     if event_time is None:

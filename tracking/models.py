@@ -101,8 +101,11 @@ class InboundMessage(TenantOwned):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(
-                condition=Q(events_received=models.F("events_accepted") + models.F("events_duplicate")
-                            + models.F("events_quarantined")),  # fmt: skip
+                condition=Q(
+                    events_received=models.F("events_accepted")
+                    + models.F("events_duplicate")
+                    + models.F("events_quarantined")
+                ),
                 name="message_counts_add_up",
             ),
             models.UniqueConstraint(
@@ -308,7 +311,8 @@ class CommitmentRow(TenantOwned):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(
-                condition=Q(due_date__isnull=False, due_at__isnull=True) | Q(due_date__isnull=True, due_at__isnull=False),
+                condition=Q(due_date__isnull=False, due_at__isnull=True)
+                | Q(due_date__isnull=True, due_at__isnull=False),
                 name="commitment_is_date_or_instant",
             ),
         ]

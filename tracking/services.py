@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -95,8 +96,16 @@ def dcsa_secret() -> str:
 
 @transaction.atomic
 def source_create(
-    *, key: str, name: str, kind: SourceKind, at: datetime, format: str = "dcsa", secret: str = "",
-    future_act_as_est: bool = False, arrival_is_anchorage: bool = False, actor: str = SYSTEM,
+    *,
+    key: str,
+    name: str,
+    kind: SourceKind,
+    at: datetime,
+    format: str = "dcsa",
+    secret: str = "",
+    future_act_as_est: bool = False,
+    arrival_is_anchorage: bool = False,
+    actor: str = SYSTEM,
 ) -> Source:
     """A source in the entered scope: the operator's, or a tenant's own (R1.0). Raises SourceExists."""
     from tracking.selectors import source_scope
@@ -292,13 +301,11 @@ def _leg_rows(shipment: Shipment, spec: ShipmentSpec, at: datetime, version: int
             mode="VESSEL" if spec.mode == Mode.SEA and b in (*spec.transhipments, spec.pod) else "",
             voyage=spec.voyage if n == 1 else "", vessel_imo=spec.vessel_imo if n == 1 else "", recorded_at=at,
         )
-        for n, (a, b) in enumerate(zip(calls, calls[1:], strict=False), start=1)
+        for n, (a, b) in enumerate(pairwise(calls), start=1)
     ]  # fmt: skip
 
 
-def _children(
-    pairs: Sequence[tuple[Shipment, ShipmentSpec]], zones: dict[str, str], at: datetime, actor: str
-) -> None:
+def _children(pairs: Sequence[tuple[Shipment, ShipmentSpec]], zones: dict[str, str], at: datetime, actor: str) -> None:
     references = [row for shipment, spec in pairs for row in _reference_rows(shipment, spec)]
     Reference.objects.bulk_create(references, batch_size=2_000)
     Container.objects.bulk_create(
@@ -346,8 +353,14 @@ def _swap_containers(shipment: Shipment, spec: ShipmentSpec, at: datetime) -> No
 
 @transaction.atomic
 def commitment_change(
-    *, shipment: Shipment, due_date: date | None = None, due_at: datetime | None = None, asked_by_customer: bool,
-    reason: str, actor: str, at: datetime,
+    *,
+    shipment: Shipment,
+    due_date: date | None = None,
+    due_at: datetime | None = None,
+    asked_by_customer: bool,
+    reason: str,
+    actor: str,
+    at: datetime,
 ) -> CommitmentRow:
     """Records a change of the promise; it binds only when the customer asked for it, in time, with a reason (R1.16)."""
     shipment = Shipment.objects.select_for_update().get(pk=shipment.pk)
@@ -403,8 +416,10 @@ def _match_waiting(specs: Iterable[ShipmentSpec], at: datetime) -> None:
 @transaction.atomic
 def waiting_match(*, refs: Sequence[str] = (), message: str = "", at: datetime) -> int:
     """Replays the entered scope's events that wait for one of these references; returns how many left."""
-    rows = Quarantined.objects.select_for_update(of=("self",)).select_related("source", "message__raw").filter(
-        state=QuarantineState.OPEN, reason=Reason.NO_MATCHING_SHIPMENT
+    rows = (
+        Quarantined.objects.select_for_update(of=("self",))
+        .select_related("source", "message__raw")
+        .filter(state=QuarantineState.OPEN, reason=Reason.NO_MATCHING_SHIPMENT)
     )
     rows = rows.filter(message__public_id=message) if message else rows.filter(refs__overlap=list(refs))
     listed = list(rows.order_by("pk")[:5_000])
@@ -415,8 +430,10 @@ def waiting_match(*, refs: Sequence[str] = (), message: str = "", at: datetime) 
 @transaction.atomic
 def quarantine_replay(*, public_id: str, at: datetime, actor: str) -> Quarantined:
     """Tries one quarantined event again in the entered scope; a replayed one stays replayed (G5)."""
-    row = Quarantined.objects.select_for_update(of=("self",)).select_related("source", "message__raw").get(
-        public_id=public_id
+    row = (
+        Quarantined.objects.select_for_update(of=("self",))
+        .select_related("source", "message__raw")
+        .get(public_id=public_id)
     )
     if row.state == QuarantineState.REPLAYED:
         return row

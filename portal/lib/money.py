@@ -40,6 +40,8 @@ def to_minor(amount: Decimal | Fraction, currency: str) -> int:
 
 def from_minor(minor: int, currency: str) -> Decimal:
     """The amount with exactly the currency's decimals."""
-    return Decimal(minor).scaleb(-decimals(currency), _WIDE).quantize(
-        Decimal(1).scaleb(-decimals(currency)), rounding=ROUND_HALF_UP, context=_WIDE
+    return (
+        Decimal(minor)
+        .scaleb(-decimals(currency), _WIDE)
+        .quantize(Decimal(1).scaleb(-decimals(currency)), rounding=ROUND_HALF_UP, context=_WIDE)
     )

@@ -33,9 +33,10 @@ _log = logging.getLogger(__name__)
 # Marked before it is published, by one dispatcher only; whoever dies in between leaves it to the next sweep.
 _MARK: Final = """
 UPDATE outbox_outboxrow SET published_at = clock_timestamp(), publishes = least(publishes + 1, 100)
- WHERE tenant_id = %s AND id = ANY(%s) AND state = 'PENDING' AND (lease_until IS NULL OR lease_until < clock_timestamp())
-   AND (published_at IS NULL
-        OR published_at < clock_timestamp() - make_interval(secs => %s * power(2, least(greatest(publishes - 1, 0), 5))))
+ WHERE tenant_id = %s AND id = ANY(%s) AND state = 'PENDING'
+   AND (lease_until IS NULL OR lease_until < clock_timestamp())
+   AND (published_at IS NULL OR published_at < clock_timestamp()
+                                - make_interval(secs => %s * power(2, least(greatest(publishes - 1, 0), 5))))
 RETURNING id
 """
 
@@ -78,7 +79,9 @@ class CeleryPublisher:
 def publish_due(publish: Publish) -> int:
     """One round; says how many rows were published. BrokerAway when the broker did not take them."""
     by_tenant: dict[int, list[int]] = defaultdict(list)
-    found = due_rows(at=clock.now(), most=BATCH, each=settings.OUTBOX_IN_FLIGHT, again_seconds=settings.OUTBOX_AGAIN_SECONDS)
+    found = due_rows(
+        at=clock.now(), most=BATCH, each=settings.OUTBOX_IN_FLIGHT, again_seconds=settings.OUTBOX_AGAIN_SECONDS
+    )
     for tenant_id, row_id in found:
         by_tenant[tenant_id].append(row_id)
     mine = {pair for tenant_id, rows in by_tenant.items() for pair in _mark(tenant_id, rows)}

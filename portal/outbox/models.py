@@ -55,14 +55,16 @@ class OutboxRow(TenantOwned):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["tenant", "key"], name="outbox_key_once"),
             models.CheckConstraint(
-                condition=Q(state=RowState.DONE, done_at__isnull=False) | (~Q(state=RowState.DONE) & Q(done_at__isnull=True)),
+                condition=Q(state=RowState.DONE, done_at__isnull=False)
+                | (~Q(state=RowState.DONE) & Q(done_at__isnull=True)),
                 name="outbox_done_has_time",
             ),
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["tenant", "due_at", "id"], condition=Q(state=RowState.PENDING), name="outbox_waiting"),
             models.Index(
-                fields=["tenant", "published_at"], condition=Q(state=RowState.PENDING, published_at__isnull=False),
+                fields=["tenant", "published_at"],
+                condition=Q(state=RowState.PENDING, published_at__isnull=False),
                 name="outbox_in_flight",
             ),
             models.Index(fields=["tenant", "-id"], condition=Q(state=RowState.DEAD), name="outbox_dead"),

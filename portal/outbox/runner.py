@@ -73,7 +73,9 @@ def row_run(*, row_id: int, at: datetime) -> bool:
     except LostLease:
         _log.warning("outbox row %s was taken over by another worker", row.pk)
     except TryAgain as later:
-        _put_off(row, due_at=later.due_at, reason=str(later), attempts=row.attempts if later.counts else row.attempts - 1)
+        _put_off(
+            row, due_at=later.due_at, reason=str(later), attempts=row.attempts if later.counts else row.attempts - 1
+        )
     except Exception as error:
         _log.exception("outbox row %s (%s) failed, try %s", row.pk, row.name, row.attempts)
         _failed(row, error, at)

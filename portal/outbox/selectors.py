@@ -18,7 +18,9 @@ def due_rows(*, at: datetime, most: int, each: int, again_seconds: int) -> list[
     A row that was published and not taken comes again after `again_seconds`, then twice as long, and so on (O2).
     """
     with no_tenant(), connection.cursor() as cursor:
-        cursor.execute("select tenant_id, row_id from plimsoll_due_outbox(%s, %s, %s, %s)", [at, again_seconds, each, most])
+        cursor.execute(
+            "select tenant_id, row_id from plimsoll_due_outbox(%s, %s, %s, %s)", [at, again_seconds, each, most]
+        )
         return [(int(tenant_id), int(row_id)) for tenant_id, row_id in cursor.fetchall()]
 
 

@@ -46,7 +46,12 @@ class KnownKey:
 
 @transaction.atomic
 def key_create(
-    *, label: str, at: datetime, scope: str = "read", source_key: str = "", expires_at: datetime | None = None,
+    *,
+    label: str,
+    at: datetime,
+    scope: str = "read",
+    source_key: str = "",
+    expires_at: datetime | None = None,
     actor: str = SYSTEM,
 ) -> tuple[ApiKey, str]:
     """A key of the entered tenant and its text, which is never shown again."""

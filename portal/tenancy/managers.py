@@ -5,7 +5,7 @@ Refuses at building and again at running a query, so that a query built inside a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db import models
@@ -49,7 +49,7 @@ class TenantQuerySet(models.QuerySet[M]):
     def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
         return super().bulk_create(self._own(objs), *args, **kwargs)
 
-    def bulk_update(self, objs: Iterable[M], fields: Collection[str], batch_size: int | None = None) -> int:
+    def bulk_update(self, objs: Iterable[M], fields: Iterable[str], batch_size: int | None = None) -> int:
         return super().bulk_update(self._own(objs), fields, batch_size)
 
     def create(self, **kwargs: Any) -> M:

@@ -16,9 +16,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from portal.tenancy.context import OPERATOR_ID
+from portal.tenancy.managers import TenantManager
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field, public_id_field
 from portal.tenancy.walls import RowSecurity
-from portal.tenancy.managers import TenantManager
 
 __all__ = ["ApiKey", "AuditEntry", "Installation", "Invitation", "Member", "Role", "Tenant", "TenantForeignKey", "User"]
 
@@ -82,7 +82,8 @@ class Tenant(models.Model):
         constraints: ClassVar[list[Any]] = [
             RowSecurity(name="tenancy_tenant_wall", column="id"),
             models.CheckConstraint(
-                condition=Q(kind=TenantKind.OPERATOR, id=OPERATOR_ID) | (Q(kind=TenantKind.ACCOUNT) & ~Q(id=OPERATOR_ID)),
+                condition=Q(kind=TenantKind.OPERATOR, id=OPERATOR_ID)
+                | (Q(kind=TenantKind.ACCOUNT) & ~Q(id=OPERATOR_ID)),
                 name="tenant_operator_is_reserved",
             ),
         ]

@@ -45,8 +45,6 @@ class PublicIdField(models.CharField):  # type: ignore[type-arg]
         }  # fmt: skip
 
 
-
-
 def _table_of(reference: Any, app_label: str) -> str:
     """`app.Model`, `Model` or a class as a table name (our tables all have Django's default names)."""
     if not isinstance(reference, str):
@@ -60,7 +58,7 @@ class TenantOwnedBase(ModelBase):
 
     def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> Any:
         cls = super().__new__(mcs, name, bases, attrs, **kwargs)
-        meta = cls._meta
+        meta: Any = cls._meta  # type: ignore[attr-defined]  # Django's metaclass has set it
         if meta.abstract or meta.proxy:
             return cls
         label, table = meta.app_label, meta.db_table
@@ -70,7 +68,8 @@ class TenantOwnedBase(ModelBase):
         ]
         for field in meta.local_fields:
             if isinstance(field, TenantForeignKey):
-                to = cls if field.remote_field.model == "self" else field.remote_field.model
+                target: Any = field.remote_field.model
+                to = cls if target == "self" else target
                 own.append(
                     TenantReference(name=f"{table}_{field.name}_owner", column=field.column, to=_table_of(to, label))
                 )

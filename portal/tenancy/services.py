@@ -18,12 +18,21 @@ SYSTEM = "SYSTEM"
 
 
 def audit(
-    *, action: str, actor: str, at: datetime, object_type: str = "", object_id: str = "",
+    *,
+    action: str,
+    actor: str,
+    at: datetime,
+    object_type: str = "",
+    object_id: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
     """Writes one audit row in the entered scope, in the caller's transaction (L1)."""
     return AuditEntry.objects.create(
-        action=action, actor=actor[:200], at=at, object_type=object_type, object_id=object_id,
+        action=action,
+        actor=actor[:200],
+        at=at,
+        object_type=object_type,
+        object_id=object_id,
         details=dict(details or {}),
     )
 

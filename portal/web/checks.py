@@ -53,5 +53,7 @@ def routes(patterns: Sequence[Any] | None = None, prefix: str = "", names: str =
 def every_route_has_a_policy(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """portal.E001 for each route that says not who may open it."""
     return [
-        Error(f"The route {r.name} ({r.pattern}) has no policy.", id="portal.E001") for r in routes() if r.policy is None
+        Error(f"The route {r.name} ({r.pattern}) has no policy.", id="portal.E001")
+        for r in routes()
+        if r.policy is None
     ]

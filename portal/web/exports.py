@@ -1,6 +1,6 @@
 """CSV out: streamed, text stays text (X1).
 
-A cell that a spreadsheet would take for a formula gets an apostrophe in front; dropping one leading apostrophe undoes it.
+A cell that a spreadsheet would take for a formula gets an apostrophe in front; dropping one undoes it.
 """
 
 from __future__ import annotations

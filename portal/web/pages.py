@@ -104,8 +104,11 @@ class TenantView(PageView):
             raise NotFound
         with transaction.atomic():
             # whose data a member of the staff looked at is kept in the operator's own scope (R0.8)
-            audit(action="account.entered", actor=self.member.label, at=self.at, object_type="account",
-                  object_id=public_id, details={"page": request.resolver_match.view_name if request.resolver_match else ""})  # fmt: skip
+            page = request.resolver_match.view_name if request.resolver_match else ""
+            audit(
+                action="account.entered", actor=self.member.label, at=self.at, object_type="account",
+                object_id=public_id, details={"page": page},
+            )  # fmt: skip
         with as_tenant(tenant_id):
             self.account = tenant_current()
             return super().enter(request, *args, **kwargs)

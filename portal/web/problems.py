@@ -95,5 +95,7 @@ def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | N
     if isinstance(error, APIException):
         detail = error.detail if isinstance(error.detail, str) else str(error.detail)
         code = error.get_codes()
-        return problem(request, status=error.status_code, code=code if isinstance(code, str) else "bad_request", detail=detail)
+        return problem(
+            request, status=error.status_code, code=code if isinstance(code, str) else "bad_request", detail=detail
+        )
     return None

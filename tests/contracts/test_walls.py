@@ -53,7 +53,9 @@ def ask(sql: str, *params: Any) -> list[tuple[Any, ...]]:
 
 
 def walled_models() -> list[type[models.Model]]:
-    return [m for m in apps.get_models(include_auto_created=True) if issubclass(m, TenantOwned) or hasattr(m, "owner_field")]
+    return [
+        m for m in apps.get_models(include_auto_created=True) if issubclass(m, TenantOwned) or hasattr(m, "owner_field")
+    ]
 
 
 def ids_of(thing: Any) -> str:
@@ -61,7 +63,12 @@ def ids_of(thing: Any) -> str:
 
 
 def test_every_table_is_walled_or_listed_with_a_reason() -> None:
-    tables = {r[0] for r in ask("select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')")}
+    tables = {
+        r[0]
+        for r in ask(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+        )
+    }
     walled = {m._meta.db_table for m in walled_models()}
     assert tables - walled - OPERATOR_WIDE.keys() == set()
     assert walled & OPERATOR_WIDE.keys() == set()
@@ -73,7 +80,9 @@ def test_every_table_is_walled_or_listed_with_a_reason() -> None:
 def test_row_security_is_on_forced_and_one_plain_equality(model) -> None:
     table = model._meta.db_table
     column = "id" if model.owner_field == "id" else "tenant_id"
-    assert ask("select relrowsecurity, relforcerowsecurity from pg_class where oid = %s::regclass", table) == [(True, True)]
+    assert ask("select relrowsecurity, relforcerowsecurity from pg_class where oid = %s::regclass", table) == [
+        (True, True)
+    ]
     policies = ask("select permissive, roles::text, cmd, qual, with_check from pg_policies where tablename = %s", table)
     assert len(policies) == 1
     permissive, roles, cmd, using, check = policies[0]
@@ -90,8 +99,10 @@ def test_keys_and_indexes_begin_with_the_tenant(model) -> None:
     table = model._meta.db_table
     rows = ask(
         """select i.relname, x.indisunique, x.indisprimary,
-                  (select array_agg(coalesce(a.attname, '?') order by k.n) from unnest(x.indkey) with ordinality k(att, n)
-                   left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.att)
+                  (select array_agg(coalesce(a.attname, '?') order by k.n)
+                   from unnest(x.indkey) with ordinality k(att, n)
+                   left join pg_attribute a
+                     on a.attrelid = x.indrelid and a.attnum = k.att)
            from pg_index x join pg_class i on i.oid = x.indexrelid where x.indrelid = %s::regclass""",
         table,
     )
@@ -137,7 +148,9 @@ def test_every_relation_of_the_model_is_a_constraint_in_the_database(model) -> N
 @pytest.mark.parametrize("model", [m for m in walled_models() if getattr(m, "append_only", False)], ids=ids_of)
 @pytest.mark.req("G12", "M2")
 def test_append_only_tables_refuse_change(model) -> None:
-    rows = ask("select tgname, tgtype from pg_trigger where tgrelid = %s::regclass and not tgisinternal", model._meta.db_table)
+    rows = ask(
+        "select tgname, tgtype from pg_trigger where tgrelid = %s::regclass and not tgisinternal", model._meta.db_table
+    )
     kinds = 0
     for _name, kind in rows:
         kinds |= kind
@@ -167,7 +180,9 @@ def test_definer_functions_are_listed_owned_by_the_operator_role_and_closed_to_t
 @pytest.mark.req("T2")
 def test_the_roles_can_do_what_they_should_and_no_more() -> None:
     app, operator, owner = (settings.DATABASES[a]["USER"] for a in ("default", "operator", "owner"))
-    rows = {r[0]: r[1:] for r in ask("select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb from pg_roles")}
+    rows = {
+        r[0]: r[1:] for r in ask("select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb from pg_roles")
+    }
     assert rows[app] == (False, False, False, False)
     assert rows[operator] == (False, True, False, False)
     assert rows[owner] == (False, False, False, False)

@@ -29,15 +29,23 @@ class Partner:
         self.secret = dcsa_secret()
         self.source = source(tenant_id=tenant_id, secret=self.secret)
         with as_tenant(tenant_id):
-            _key, self.key = key_create(
-                label="feed", at=clock.now(), scope="events:write", source_key=self.source.key
-            )
+            _key, self.key = key_create(label="feed", at=clock.now(), scope="events:write", source_key=self.source.key)
         self.client = Client(raise_request_exception=False)
 
-    def post(self, body: object, *, key: str | None = None, content_type: str = "application/json", to: str = "", **headers: str):
+    def post(
+        self,
+        body: object,
+        *,
+        key: str | None = None,
+        content_type: str = "application/json",
+        to: str = "",
+        **headers: str,
+    ):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"authorization": f"Bearer {self.key if key is None else key}", **headers}
-        return self.client.post(f"/ingest/{to or self.source.key}", data=raw, content_type=content_type, headers=headers)
+        return self.client.post(
+            f"/ingest/{to or self.source.key}", data=raw, content_type=content_type, headers=headers
+        )
 
     def callback(self, body: object, *, sign: str | None = None, to: str = ""):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()

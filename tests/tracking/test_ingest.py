@@ -68,7 +68,10 @@ def test_the_same_happening_under_another_id_is_a_repeat_and_changes_nothing(acm
     for name in ("a", "b"):
         take(line, [equipment("GTIN", number_of(s), "2026-01-28T09:30:00+08:00", id=name)], at=NOW)
     with as_tenant(acme.pk):
-        assert list(SightingRow.objects.filter(shipment=s).order_by("id").values_list("is_repeat", flat=True)) == [False, True]
+        assert list(SightingRow.objects.filter(shipment=s).order_by("id").values_list("is_repeat", flat=True)) == [
+            False,
+            True,
+        ]
         assert OutboxRow.objects.filter(name="tracking.milestone_reached").count() == 1
 
 
@@ -76,8 +79,12 @@ def test_the_same_happening_under_another_id_is_a_repeat_and_changes_nothing(acm
 def test_a_correction_is_a_new_version_and_the_old_one_stays(acme) -> None:
     s, line = shipment(acme), source()
     number = number_of(s)
-    take(line, [equipment("GTIN", number, "2026-01-28T09:30:00+08:00", id="g1", created="2026-01-28T10:00:00Z")], at=NOW)
-    take(line, [equipment("GTIN", number, "2026-01-29T09:30:00+08:00", id="g1", created="2026-01-29T10:00:00Z")], at=NOW)
+    take(
+        line, [equipment("GTIN", number, "2026-01-28T09:30:00+08:00", id="g1", created="2026-01-28T10:00:00Z")], at=NOW
+    )
+    take(
+        line, [equipment("GTIN", number, "2026-01-29T09:30:00+08:00", id="g1", created="2026-01-29T10:00:00Z")], at=NOW
+    )
     assert milestones(s) == {"GATE_IN_FULL": datetime(2026, 1, 29, 1, 30, tzinfo=UTC)}
     with as_tenant(acme.pk):
         assert SightingRow.objects.filter(shipment=s).count() == 2
@@ -88,11 +95,17 @@ def test_a_correction_to_another_box_leaves_an_empty_version_with_the_first_owne
     mine, theirs, line = shipment(acme), shipment(globex), source()
     first = equipment("GTIN", number_of(mine), "2026-01-28T09:30:00+08:00", id="g1", created="2026-01-28T10:00:00Z")
     take(line, [first], at=NOW)
-    take(line, [{**first, "equipmentReference": number_of(theirs), "eventCreatedDateTime": "2026-01-28T11:00:00Z"}], at=NOW)
+    take(
+        line,
+        [{**first, "equipmentReference": number_of(theirs), "eventCreatedDateTime": "2026-01-28T11:00:00Z"}],
+        at=NOW,
+    )
     assert milestones(mine) == {}
     assert set(milestones(theirs)) == {"GATE_IN_FULL"}
     with as_tenant(acme.pk):
-        assert number_of(theirs) not in json.dumps(list(SightingRow.objects.filter(shipment=mine).values_list("payload")))
+        assert number_of(theirs) not in json.dumps(
+            list(SightingRow.objects.filter(shipment=mine).values_list("payload"))
+        )
 
 
 @pytest.mark.req("R1.0", "T13")

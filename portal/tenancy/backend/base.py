@@ -27,7 +27,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.execute_wrappers.append(self._in_a_transaction)
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
         self.scope_in_force = None
         if not autocommit:
             self.apply_scope()
@@ -44,7 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.scope_in_force = wanted
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
         # the setting went back to what it was at the savepoint, which may be another scope's
         wanted = context.scope_or_none()
         self.connection.execute(_SET, ["" if wanted is None else str(wanted)])
