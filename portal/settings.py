@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "portal.account",  # before allauth, whose pages it replaces
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -53,7 +54,6 @@ INSTALLED_APPS = [
     "portal.web",
     "portal.outbox",
     "portal.notify",
-    "portal.account",
     "portal.checks",
     "portal.demo",
     "tracking",

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.test import Client
 
+from portal.lib import clock
 from portal.tenancy.context import OPERATOR_ID, as_tenant
-from portal.tenancy.models import Member, Role, Tenant, User
+from portal.tenancy.models import STRONG_ROLES, Member, Role, Tenant, User
 from portal.tenancy.services import installation_create, tenant_create
 
 PASSWORD = "a-long-enough-passphrase"
@@ -67,3 +69,30 @@ def account(code: str = "ACCT", *, zone: str = "") -> Account:
     return Account(
         tenant=tenant, manager=person(tenant.pk, Role.MANAGER), member=person(tenant.pk, Role.MEMBER)
     )
+
+
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def second_factor(member: Member) -> int:
+    """The member's authenticator under TOTP_SECRET, set up when there is none; its id."""
+    from portal.account.second_factor import second_factor_activate, second_factor_of
+
+    found = second_factor_of(member.user_id)
+    if found is None:
+        with as_tenant(member.tenant_id):
+            found, _codes = second_factor_activate(member=member, secret=TOTP_SECRET, step=-1, at=START)
+    return found
+
+
+def sign_in(client: Client, member: Member) -> Client:
+    """A session as after a real sign-in with every factor that the role needs, proven just now (A2, A4, A5)."""
+    from portal.account.second_factor import second_factor_of
+    from portal.account.sessions import session_begin
+
+    factor = second_factor(member) if member.role in STRONG_ROLES else second_factor_of(member.user_id)
+    client.force_login(User.objects.get(pk=member.user_id))
+    session = client.session
+    session_begin(session, at=clock.now(), second_factor=factor)
+    session.save()
+    return client

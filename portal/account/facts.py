@@ -1,6 +1,6 @@
 """What happens to people's access and is told to the person by mail.
 
-Links are sealed: a row of the outbox or a backup opens nothing. Templates open them with the filter `unsealed`.
+Links are sealed where they lie: a row of the outbox or a backup opens nothing. `path` opens them for the mail.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Invited(Fact):
 
     email: str
     name: str
-    account_name: str
-    invited_by: str
+    account: str  # its name
+    inviter: str
     invitation: str  # its public id
-    link: str  # sealed
+    sealed_path: str
     days: int
 
     @property
@@ -31,23 +31,28 @@ class Invited(Fact):
         """Each invitation once."""
         return self.invitation
 
+    @property
+    def path(self) -> str:
+        """Where the mail leads."""
+        return seal.unseal(self.sealed_path)
+
     @classmethod
     def example(cls) -> Self:
         """For template tests and docs."""
         return cls(
-            occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", account_name="Acme", days=7,
-            invited_by="Sam Example", invitation="0example0invitation0", link=seal.seal("https://portal.example.com/"),
+            occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", account="Acme", days=7,
+            inviter="Sam Example", invitation="0example0invitation0", sealed_path=seal.seal("/accounts/invitation/x"),
         )  # fmt: skip
 
 
-@fact("people.password_reset_requested", audience=Audience.PERSON)
+@fact("people.password_reset", audience=Audience.PERSON)
 class PasswordResetRequested(Fact):
     """A known person asked for a new password."""
 
     email: str
     name: str
     request: str  # a random id
-    link: str  # sealed
+    sealed_path: str
     minutes: int
 
     @property
@@ -55,12 +60,17 @@ class PasswordResetRequested(Fact):
         """Each request once."""
         return self.request
 
+    @property
+    def path(self) -> str:
+        """Where the mail leads."""
+        return seal.unseal(self.sealed_path)
+
     @classmethod
     def example(cls) -> Self:
         """For template tests and docs."""
         return cls(
             occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", request="0example00000request",
-            link=seal.seal("https://portal.example.com/"), minutes=60,
+            sealed_path=seal.seal("/accounts/password/reset/key/1-x/"), minutes=60,
         )  # fmt: skip
 
 
@@ -77,6 +87,11 @@ class SecurityChanged(Fact):
     def object_key(self) -> str:
         """Each change once."""
         return self.change
+
+    @property
+    def path(self) -> str:
+        """Where the mail leads."""
+        return "/accounts/security/"
 
     @classmethod
     def example(cls) -> Self:
