@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib import ids
@@ -96,3 +97,16 @@ def _write(rows: list[OutboxRow]) -> None:
         raise OutsideTransaction
     if rows:
         OutboxRow.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def run_again(name: str, *, key: str, at: datetime) -> bool:
+    """Work of the entered scope that was done or given up is due again; False when there is no such row."""
+    if not connection.in_atomic_block:
+        raise OutsideTransaction
+    rows = OutboxRow.objects.filter(key=_fitting(f"{name}:{key}"))
+    return bool(
+        rows.update(
+            state=RowState.PENDING, done_at=None, due_at=at, attempts=0, published_at=None, lease_until=None,
+            fence=F("fence") + 1, reason="",
+        )
+    )  # fmt: skip

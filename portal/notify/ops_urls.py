@@ -1,0 +1,10 @@
+"""The staff's look at what leaves the house; included under the namespace `ops`."""
+
+from django.urls import path
+
+from portal.notify import ops_views
+
+urlpatterns = [
+    path("outbox", ops_views.OutboxPage.as_view(), name="notify_outbox"),
+    path("outbox/<str:owner>/<str:public_id>", ops_views.DeliveryPage.as_view(), name="notify_delivery"),
+]

@@ -1,0 +1,36 @@
+"""What kinds of notice are called on the settings page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.lib.facts import Audience, all_facts
+
+KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
+    "tracking.milestone_reached": (
+        _("A shipment reached a milestone"), _("Departure, arrival, gate-out, delivery: once each, when it is news."),
+    ),
+    "kpis.snapshot_published": (
+        _("A month's service report is ready"), _("When the figures are closed, and when a version is restated."),
+    ),
+    "credits.credit_approved": (
+        _("A service credit is approved"), _("With its amount and how it was worked out."),
+    ),
+}  # fmt: skip
+
+
+def kind_label(fact_key: str) -> tuple[str, str]:
+    """(name, explanation) of a kind of notice."""
+    label, says = KINDS.get(fact_key, (fact_key, ""))
+    return str(label), str(says)
+
+
+def kinds_for(*, is_staff: bool, is_manager: bool) -> list[str]:
+    """Fact keys that a person may choose about, in the order they are declared here, then the rest."""
+    wanted = {Audience.STAFF} if is_staff else {Audience.FOLLOWERS} | ({Audience.MANAGERS} if is_manager else set())
+    facts = all_facts()
+    order = [*KINDS, *(key for key in facts if key not in KINDS)]
+    return [key for key in order if key in facts and facts[key].audience in wanted]
