@@ -27,7 +27,7 @@ from portal.tenancy.context import OPERATOR_ID, across_tenants, as_tenant
 from portal.tenancy.models import Member, Tenant
 from portal.tenancy.selectors import tenant_current, tenant_id_of_public_id
 from portal.tenancy.services import audit
-from portal.web.policy import STAFF, Policy, entitled
+from portal.web.policy import ACCOUNT, STAFF, Policy, entitled
 from portal.web.stepup import step_up
 
 
@@ -60,15 +60,17 @@ class PageView(View):
         if member is None:
             return redirect_to_login(request.get_full_path())
         self.member = member
-        unsafe = request.method not in ("GET", "HEAD", "OPTIONS")
-        if not self.policy.allows(member.role, unsafe=unsafe):
-            foreign_side = not member.is_staff and not (self.policy.who - STAFF)
-            raise NotFound if foreign_side or (member.is_staff and not self.policy.who & STAFF) else Forbidden
-        if request.method in self.step_up:
-            asked = step_up(request, self.at)
-            if asked is not None:
-                return asked
+        if self.is_foreign_side(request):
+            raise NotFound
+        if not self.policy.allows(member.role, unsafe=request.method not in ("GET", "HEAD", "OPTIONS")):
+            raise Forbidden
         return self.enter(request, *args, **kwargs)
+
+    def is_foreign_side(self, request: HttpRequest) -> bool:
+        """Whether the address belongs to the other side: the desk for a customer, a customers' page for the staff."""
+        desk = request.resolver_match is not None and "ops" in request.resolver_match.namespaces
+        side = STAFF if self.member.is_staff else ACCOUNT
+        return (desk and not self.member.is_staff) or not self.policy.who & side
 
     def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Runs the method in one transaction of the entered scope."""
@@ -94,7 +96,7 @@ class TenantView(PageView):
                 raise NotFound
             self.account = self.member.tenant
             key = self.policy.entitlement
-            if key is not None and not entitled(key, self.at):
+            if key is not None and not self.is_entitled(key, **kwargs):
                 raise NotEntitled(label=_ENTITLEMENT_LABELS.get(key, key))
             return super().enter(request, *args, **kwargs)
         if public_id is None:
@@ -112,6 +114,10 @@ class TenantView(PageView):
         with as_tenant(tenant_id):
             self.account = tenant_current()
             return super().enter(request, *args, **kwargs)
+
+    def is_entitled(self, key: str, **kwargs: Any) -> bool:
+        """Whether the account may see the page; pages of what stays after a downgrade say more (R5.3)."""
+        return entitled(key, self.at)
 
     def url(self, name: str, **kwargs: Any) -> str:
         """The address of a page about the same account, on the customer's side or the staff's."""

@@ -1,0 +1,195 @@
+"""The principals and objects that the access matrix opens doors with.
+
+Every route parameter has a maker here; a route with an unknown parameter turns the suite red.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from portal.account.invitations import invitation_create
+from kpis.services import month_close, snapshot_publish
+from portal.lib import clock, ids
+from portal.lib.periods import Month
+from portal.notify.models import Delivery
+from portal.notify.notices import unsubscribe_token
+from portal.tenancy.context import OPERATOR_ID, as_tenant
+from portal.tenancy.keys import key_create
+from portal.tenancy.models import Member, Role
+from portal.web.checks import Route
+from tests import cast
+from tests.doors import client_of
+from tests.tracking.messages import box, equipment, number_of, shipment, source, take
+from tracking.models import InboundMessage, Quarantined, SightingRow
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
+          "PREMIUM_MANAGER", "OPS", "ACCOUNT_MANAGER", "FINANCE", "ADMIN")  # fmt: skip
+PRINCIPALS = ("ANONYMOUS", *PEOPLE, "KEY_READ", "KEY_SOURCE")
+
+
+@dataclass
+class Side:
+    """An account with one of everything."""
+
+    account: cast.Account
+    shipment: Any
+    key: str
+    objects: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """Three accounts by tier, one that is a stranger to all, the staff, a source."""
+
+    tiers: dict[str, Side]
+    stranger: Side
+    staff: dict[str, Member]
+    source_key: str
+    source: Any
+    stranger_source: Any
+    quarantined: str
+    message: str
+    desk: dict[str, str] = field(default_factory=dict)
+
+    def principal(self, name: str) -> tuple[Member | None, str]:
+        """(person, key) of a principal."""
+        if name == "ANONYMOUS":
+            return None, ""
+        if name == "KEY_READ":
+            return None, self.tiers["PREMIUM"].key
+        if name == "KEY_SOURCE":
+            return None, self.source_key
+        if name in self.staff:
+            return self.staff[name], ""
+        tier, role = name.split("_")
+        side = self.tiers[tier]
+        return (side.account.manager if role == "MANAGER" else side.account.member), ""
+
+    def client(self, name: str) -> Any:
+        """A fresh session for each cell: some doors end it."""
+        person, key = self.principal(name)
+        return client_of(person, key=key)
+
+    def side_of(self, name: str) -> Side:
+        """Whose objects are the principal's own; the staff and keys look at the Premium account."""
+        return self.tiers.get(name.split("_")[0], self.tiers["PREMIUM"])
+
+
+def _side(code: str, tier: str) -> Side:
+    from tiers.promises.services import subscription_open
+    from tiers.promises.types import Tier
+
+    account = cast.account(code)
+    made = shipment(account, due_date=date(2026, 2, 20))
+    with as_tenant(account.pk):
+        if tier != "STANDARD":
+            subscription_open(tier=Tier(tier), valid_from=date(2026, 1, 1), at=cast.START)
+        _key, text = key_create(label="read", at=clock.now())
+    return Side(account, made, text)
+
+
+def build() -> World:
+    """One world a worker; committed like everything else."""
+    cast.operator()
+    line, other_line = source(), source()
+    sides = {t: _side(t[:4], t) for t in ("STANDARD", "PRIORITY", "PREMIUM")}
+    stranger = _side("STRANGER", "PREMIUM")
+    for side in (*sides.values(), stranger):
+        take(line, [
+            equipment("GTIN", number_of(side.shipment), "2026-01-28T09:30:00+08:00"),
+            equipment("DROP", number_of(side.shipment), "2026-02-19T09:30:00Z", place="NLRTM"),
+        ], at=NOW)  # fmt: skip
+    waiting = take(line, [equipment("GTIN", box(), "2026-01-28T09:30:00+08:00")], at=NOW)
+    staff = {r.value: cast.person(OPERATOR_ID, r) for r in (Role.OPS, Role.ACCOUNT_MANAGER, Role.FINANCE, Role.ADMIN)}
+    with as_tenant(OPERATOR_ID):
+        _key, source_key = key_create(label="feed", at=clock.now(), scope="events:write", source_key=line.key)
+        quarantined = Quarantined.objects.filter(message=waiting).values_list("public_id", flat=True)[0]
+    world = World(sides, stranger, staff, source_key, line, other_line, quarantined, waiting.public_id)
+    for side in (*sides.values(), stranger):
+        _objects(side)
+    world.desk = _desk(world)
+    return world
+
+
+def _objects(side: Side) -> None:
+    """One of everything that has an address of its own."""
+    with as_tenant(side.account.pk):
+        row = SightingRow.objects.filter(shipment=side.shipment).first()
+        side.objects["sighting"] = str(row.pk if row else 0)
+        snapshot = month_close(period=Month(2026, 2), at=NOW).public_id
+        snapshot_publish(public_id=snapshot, at=NOW)
+        for page in ("snapshot", "snapshot_facts", "snapshot_kpis"):
+            side.objects[f"kpis:{page}:public_id"] = snapshot
+        side.objects["people:member:public_id"] = side.account.member.public_id
+        key, _text = key_create(label="spare", at=clock.now())
+        side.objects["people:key_revoke:public_id"] = key.public_id
+        side.objects["notify:delivery:public_id"] = Delivery.objects.values_list("public_id", flat=True).first() or nothing()
+        made = invitation_create(email=_address(), name="Ina", role="MEMBER", by=side.account.manager, at=clock.now())
+        side.objects["people:invitation_revoke:public_id"] = made.invitation.public_id
+        side.objects["people:invitation:token"] = made.url.rstrip("/").rsplit("/", 1)[1]
+        side.objects["notices:unsubscribe:token"] = unsubscribe_token(
+            tenant_id=side.account.pk, member=side.account.member.public_id, fact_key="tracking.milestone_reached"
+        )
+        side.objects["tracking:ingest_message:public_id"] = nothing()  # the message lives in its source's scope
+
+
+def _address() -> str:
+    return f"{secrets.token_hex(6)}@example.com"
+
+
+def _desk(world: World) -> dict[str, str]:
+    """Objects of the operator's own scope."""
+    with as_tenant(OPERATOR_ID):
+        made = invitation_create(email=_address(), name="Otto", role="OPS", by=world.staff["ADMIN"], at=clock.now())
+    spare = cast.person(OPERATOR_ID, Role.OPS)
+    return {
+        "people:staff_member:public_id": spare.public_id,
+        "people:staff_invitation_revoke:public_id": made.invitation.public_id,
+        "tracking:quarantined:public_id": world.quarantined,
+        "tracking:message:public_id": world.message,
+    }
+
+
+def nothing() -> str:
+    """A public id that nobody has."""
+    return ids.public_id()
+
+
+def token() -> str:
+    """A token that nobody has."""
+    return secrets.token_urlsafe(32)
+
+
+def arguments(world: World, route: Route, principal: str, relation: str) -> dict[str, str]:
+    """The route's parameters for an own, another one's, or an unknown object; KeyError names what has no maker."""
+    own = world.side_of(principal)
+    side = {"own": own, "other": world.stranger}.get(relation)
+    return {name: _value(world, route, name, side, relation) for name in route.parameters}
+
+
+def _value(world: World, route: Route, name: str, side: Side | None, relation: str) -> str:
+    if name in ("uidb36", "key"):
+        return "zz"  # a reset link is a secret of its own: every made-up one is refused alike
+    if side is None:
+        return token() if name == "token" else "nothing-here" if name == "source" else nothing()
+    if name in ("account", "owner"):
+        # the staff may enter any account: for them only an unknown one is another
+        return str(side.account.tenant.public_id) if relation == "own" else nothing()
+    if name == "source":
+        return str((world.source if relation == "own" else world.stranger_source).key)
+    if relation == "other" and route.name.startswith("ops:"):
+        return nothing() if "account" not in route.parameters else _object(world, route, name, side)
+    return _object(world, route, name, side)
+
+
+def _object(world: World, route: Route, name: str, side: Side) -> str:
+    plain = route.name.removeprefix("ops:")
+    keys = (f"{plain}:{name}", f"{plain.replace('_', ':', 1)}:{name}")
+    made = next((found[key] for key in keys for found in (side.objects, world.desk) if key in found), None)
+    if made is None:
+        raise KeyError(f"The access matrix has no object for {route.name}'s parameter {name!r}; add one in _objects.")
+    return made

@@ -1,0 +1,121 @@
+"""The access matrix: every route and method, every principal, own and other and unknown objects (T6, T7).
+
+Generated from the URL resolver. Each cell has a written verdict in access.json; a new route, or another answer, turns
+the suite red. `UPDATE_ACCESS=1 pytest tests/contracts/test_access.py` writes the file anew; its difference is reviewed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from portal.web.checks import Route, routes
+from tests.contracts import access_world
+from tests.contracts.access_world import PRINCIPALS, World
+
+pytestmark = [pytest.mark.req("T7", "T6", "W1"), pytest.mark.slow]
+
+FILE = Path(__file__).with_name("access.json")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_built: list[World] = []
+
+
+def every_route() -> list[Route]:
+    """Routes of the resolver without static files."""
+    return [r for r in routes() if not r.name.startswith("static")]
+
+
+def written() -> dict[str, Any]:
+    return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    if not _built:
+        _built.append(access_world.build())
+    return _built[0]
+
+
+def cells(route: Route, world: World) -> dict[str, dict[str, dict[str, int]]]:
+    """method -> relation -> principal -> status."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    relations: tuple[str, ...] = ("own", "other", "nonexistent") if route.parameters else ("own",)
+    if "token" in route.parameters:  # whoever holds the token is meant: there is no other's
+        relations = ("own", "nonexistent")
+    for method in METHODS:
+        for relation in relations:
+            for name in PRINCIPALS:
+                kwargs = access_world.arguments(world, route, name, relation)
+                answer = world.client(name).generic(method, reverse(route.name, kwargs=kwargs), **_body(method))
+                assert answer.status_code < 500, f"{method} {route.name} as {name} ({relation}): {answer.status_code}"
+                found.setdefault(method, {}).setdefault(relation, {})[name] = answer.status_code
+    return found
+
+
+def _body(method: str) -> dict[str, Any]:
+    return {} if method == "GET" else {"data": b"", "content_type": "application/x-www-form-urlencoded"}
+
+
+def folded(by_principal: dict[str, int]) -> dict[str, list[str]]:
+    """status -> principals, so that the file can be read."""
+    found: dict[str, list[str]] = {}
+    for name, status in by_principal.items():
+        found.setdefault(str(status), []).append(name)
+    return dict(sorted(found.items()))
+
+
+@pytest.mark.parametrize("route", every_route(), ids=lambda r: r.name)
+def test_every_cell_answers_as_written(route: Route, world: World) -> None:
+    now = {m: {rel: folded(c) for rel, c in by.items()} for m, by in cells(route, world).items()}
+    if os.environ.get("UPDATE_ACCESS"):
+        FILE.write_text(json.dumps({**written(), route.name: now}, indent=1, sort_keys=True) + "\n")
+    assert written().get(route.name) == now
+
+
+def opened(status: str) -> bool:
+    return status[0] == "2"
+
+
+def test_no_route_is_left_without_verdicts_and_none_is_written_for_a_route_that_is_gone() -> None:
+    assert {r.name for r in every_route()} == set(written())
+
+
+def test_the_matrix_is_as_large_as_promised() -> None:
+    size = sum(len(names) for by in written().values() for m in by.values() for rel in m.values() for names in rel.values())
+    assert size >= 3_000
+
+
+def test_the_verdicts_keep_the_wall() -> None:
+    """Read off the written file: what may never be written there."""
+    policies = {r.name: r.policy for r in every_route()}
+    for name, by_method in written().items():
+        policy = policies[name]
+        assert policy is not None
+        for method, relations in by_method.items():
+            for relation, statuses in relations.items():
+                for status, principals in statuses.items():
+                    for who in principals:
+                        role = who.split("_", 1)[1] if who.startswith(("STANDARD_", "PRIORITY_", "PREMIUM_")) else who
+                        cell = f"{method} {name} as {who} on {relation}: {status}"
+                        if opened(status):
+                            assert role in policy.who, cell
+                            if "KEY" not in who and relation == "nonexistent" and "ANONYMOUS" not in policy.who:
+                                raise AssertionError(f"{cell}: something was found where nothing is")
+            if "other" in relations:
+                assert relations["other"] == relations["nonexistent"], f"{method} {name}: others' objects answer differently"
+
+
+def test_customers_never_enter_the_operators_desk() -> None:
+    for name, by_method in written().items():
+        if not name.startswith("ops:"):
+            continue
+        for method, relations in by_method.items():
+            for relation, statuses in relations.items():
+                seen = Counter(s for s, names in statuses.items() for n in names if n.startswith(("STANDARD", "PRIORITY", "PREMIUM")))
+                assert set(seen) <= {"404", "405"}, f"{method} {name} on {relation}: {dict(seen)}"
