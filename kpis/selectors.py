@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 
 from kpis import bundle
 from kpis.engine import Cell, CloseConfig, DueUnit, Judged, cells, judge
@@ -22,8 +23,9 @@ from portal.lib.ids import digest
 from portal.lib.periods import Month, close_at, local_date
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.selectors import installation, tenant_zone
-from tiers.promises.rules import tier_on
-from tiers.promises.selectors import subscriptions
+from tiers.promises.rules import Travel, target_for, tier_on
+from tiers.promises.selectors import promises, subscriptions
+from tiers.promises.types import TIER_TARGETS, Tier
 from tracking.derivation import facts_of
 from tracking.models import CommitmentRow, InboundMessage, MessageState, Shipment, SightingRow
 from tracking.rules import Commitment, due_period
@@ -295,6 +297,52 @@ def rows_of(snapshots: Sequence[Snapshot]) -> dict[int, list[SnapshotRow]]:
     found: dict[int, list[SnapshotRow]] = {s.pk: [] for s in snapshots}
     for row in SnapshotRow.objects.filter(snapshot_id__in=list(found)).order_by("lane", "kpi"):
         found[row.snapshot_id].append(row)
+    return found
+
+
+def unit_page(
+    snapshot: Snapshot, *, lane: str = "", outcome: str = "", after: str = "", before: str = "", size: int
+) -> tuple[list[SnapshotUnit], str | None, str | None]:
+    """Units of a closed month by unit_id, narrowed; and the cursors of the pages after and before, or None."""
+    rows = SnapshotUnit.objects.filter(snapshot=snapshot).select_related("shipment")
+    if lane:
+        rows = rows.filter(lane=lane)
+    if outcome:
+        rows = rows.filter(outcome=outcome)
+    if before and not after:
+        page = list(rows.filter(unit_id__lt=before).order_by("-unit_id")[: size + 1])
+        more, page = len(page) > size, page[:size][::-1]
+        return page, (page[-1].unit_id if page else None), (page[0].unit_id if more else None)
+    page = list(rows.filter(unit_id__gt=after).order_by("unit_id")[: size + 1])
+    more, page = len(page) > size, page[:size]
+    return page, (page[-1].unit_id if more else None), (page[0].unit_id if after and page else None)
+
+
+def outcome_counts(snapshot: Snapshot, *, lane: str = "") -> dict[str, int]:
+    """How many units of each verdict."""
+    rows = SnapshotUnit.objects.filter(snapshot=snapshot)
+    if lane:
+        rows = rows.filter(lane=lane)
+    return dict(rows.values_list("outcome").annotate(n=Count("id")).order_by("outcome"))
+
+
+def lane_targets(snapshot: Snapshot) -> dict[str, Decimal]:
+    """The on-time target that was promised on each lane of a month, for showing beside its figure (R5.4)."""
+    promised = [p for p in promises() if p.kpi == "OTD"]
+    zone = tenant_zone()
+    found: dict[str, Decimal] = {}
+    for unit in SnapshotUnit.objects.filter(snapshot=snapshot).order_by("lane", "unit_id").distinct("lane"):
+        travel = Travel(
+            origin=unit.dims["origin"],
+            destination=unit.dims["destination"],
+            mode=unit.dims["mode"],
+            final=unit.dims["final"],
+            trade=unit.dims.get("trade"),
+            day=local_date(unit.covered_from, zone),
+        )
+        target = target_for("OTD", travel, promises=promised, tier=Tier(unit.tier), defaults=TIER_TARGETS)
+        if target is not None:
+            found[unit.lane] = target.value
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.utils.functional import Promise as Lazy
 
@@ -25,6 +25,13 @@ class Tier(StrEnum):
     def rank(self) -> int:
         """0 for the first; an upgrade goes to a higher one."""
         return list(Tier).index(self)
+
+
+# What a tier promises where no lane is agreed (section 12); Premium has none: its targets are set per lane.
+TIER_TARGETS: Final[Mapping[tuple[Tier, str], Decimal]] = {
+    (Tier.STANDARD, "OTD"): Decimal(85),
+    (Tier.PRIORITY, "OTD"): Decimal(90),
+}
 
 
 class Group(StrEnum):
