@@ -66,7 +66,6 @@ class Reason(StrEnum):
     PLACE_CONFLICT = "place_conflict"
     NO_MODE = "no_mode"
     NO_LADEN = "no_laden"
-    CREATED_WITHOUT_OFFSET = "created_without_offset"
     ZONE_FROM_FACILITY = "zone_from_facility"
     AMBIGUOUS_LOCAL_TIME = "ambiguous_local_time"
     SKIPPED_LOCAL_TIME = "skipped_local_time"
@@ -90,7 +89,7 @@ WHOLE_MESSAGE: Final = frozenset(
 WARNINGS: Final = frozenset(
     {
         *(_R.CONTAINER_CHECK_DIGIT, _R.IMO_CHECK_DIGIT, _R.UNKNOWN_PLACE, _R.PLACE_CONFLICT, _R.NO_MODE, _R.NO_LADEN),
-        *(_R.CREATED_WITHOUT_OFFSET, _R.ZONE_FROM_FACILITY, _R.AMBIGUOUS_LOCAL_TIME, _R.SKIPPED_LOCAL_TIME),
+        *(_R.ZONE_FROM_FACILITY, _R.AMBIGUOUS_LOCAL_TIME, _R.SKIPPED_LOCAL_TIME),
         *(_R.OFFSET_DIFFERS_FROM_ZONE, _R.FUTURE_ACT_AS_EST, _R.CONTROL_COUNT, _R.CONTROL_REFERENCE),
         *(_R.ENVELOPE_PADDING, _R.ORDER_VIOLATION),
     }
@@ -143,7 +142,6 @@ _SENTENCES: Final[Mapping[Reason, Promise]] = {
     _R.PLACE_CONFLICT: _("The event names two different places; the more specific one is used."),
     _R.NO_MODE: _("The event does not say which mode of transport it speaks of."),
     _R.NO_LADEN: _("The event does not say whether the container is laden or empty."),
-    _R.CREATED_WITHOUT_OFFSET: _("The time of creation has no offset; it is read as UTC."),
     _R.ZONE_FROM_FACILITY: _("The time has no offset; the time zone of the place is used."),
     _R.AMBIGUOUS_LOCAL_TIME: _("The local time occurs twice on that day; the first is used."),
     _R.SKIPPED_LOCAL_TIME: _("The local time does not occur on that day; the clocks were put forward."),

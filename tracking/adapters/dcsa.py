@@ -1,306 +1,338 @@
-"""DCSA Track & Trace 2.2: events as JSON, pushed, polled or in files.
+"""DCSA Track & Trace 2.2.0 events: a JSON array, one event, or an object with a list `events`.
 
-Source: DCSA OpenAPI 2.2.0 (Apache-2.0). Later code values of the reference lists are read too; 3.0 is refused by name.
+Code values of the later DCSA reference lists are read too. The three dialects of 3.0 are named and refused. What a
+time without offset means, whose event it is and whether it is plausible are decided later (timing, matching).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tracking import identifiers, strictjson
-from tracking.reasons import Reason, sentence
-from tracking.types import Adapter, CanonicalEvent, Classifier, Kind, Parsed, Refusal, Unreadable
+from django.utils.translation import gettext_lazy as _
 
-MAX_EVENTS: Final = 5_000
-_CODES: Final[Mapping[Kind, tuple[str, frozenset[str]]]] = {
-    Kind.TRANSPORT: ("transportEventTypeCode", frozenset("ARRI DEPA".split())),
-    Kind.EQUIPMENT: (
-        "equipmentEventTypeCode",
-        frozenset("LOAD DISC GTIN GTOT STUF STRP PICK DROP INSP RSEA RMVD AVPU AVDO CUSS CUSI CUSR WAYP CROS".split()),
-    ),
-    Kind.SHIPMENT: (
-        "shipmentEventTypeCode",
-        frozenset("RECE DRFT PENA PENU PENC REJE APPR ISSU SURR SUBM VOID CONF REQS CMPL HOLD RELS CANC".split()),
+from tracking import identifiers, strictjson
+from tracking.fields import (
+    Fault,
+    Fields,
+    code_of,
+    fits,
+    flag_of,
+    fragment,
+    object_of,
+    optional_code,
+    part_of,
+    remark_of,
+    storable,
+    text_of,
+    type_name,
+)
+from tracking.instants import Written, written
+from tracking.reasons import Reason, sentence
+from tracking.types import Adapter, CanonicalEvent, Classifier, Kind, Parsed, Precision, Refusal, Unreadable
+
+_CODE_FIELD: Final = {
+    Kind.TRANSPORT: "transportEventTypeCode",
+    Kind.EQUIPMENT: "equipmentEventTypeCode",
+    Kind.SHIPMENT: "shipmentEventTypeCode",
+}
+_OF_2_2: Final = frozenset(
+    {"LOAD", "DISC", "GTIN", "GTOT", "STUF", "STRP", "PICK", "DROP", "INSP", "RSEA", "RMVD"}  # equipment
+)
+_CODES: Final = {
+    Kind.TRANSPORT: frozenset({"ARRI", "DEPA"}),
+    Kind.EQUIPMENT: _OF_2_2 | {"AVPU", "AVDO", "CUSS", "CUSI", "CUSR", "WAYP", "CROS"},
+    Kind.SHIPMENT: frozenset(
+        {
+            *("RECE", "DRFT", "PENA", "PENU", "REJE", "APPR", "ISSU", "SURR", "SUBM", "VOID", "CONF", "REQS", "CMPL"),
+            *("HOLD", "RELS", "PENC", "CANC"),
+        }
     ),
 }
-_TIME: Final = re.compile(
-    r"\A(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s*([Zz]|[+-]\d\d:?\d\d)?\Z", re.ASCII
+_DOCUMENTS: Final = frozenset(
+    {
+        *("CBR", "BKG", "BOK", "SHI", "SRM", "TRD", "ARN", "VGM", "CAS", "CUS", "DGD", "OOG"),
+        *("DEI", "DEO", "TRO", "CRO", "CUC", "CQU", "INV"),
+    }
 )
-_THREE: Final = ("metadata", "isRetracted", "eventUpdatedDateTime", "equipmentDetails", "shipmentDetails")
-
-
-class _Fault(Exception):
-    def __init__(self, reason: Reason, path: str, more: str = "") -> None:
-        self.reason, self.path = reason, path
-        self.detail = f"{sentence(reason)}{' ' + more if more else ''}"
-        super().__init__(self.detail)
-
-
-class _Part:
-    """An object of the message with typed look-ups that say where a fault is."""
-
-    def __init__(self, data: Any, path: str) -> None:
-        if not isinstance(data, dict):
-            raise _Fault(Reason.WRONG_TYPE, path, "An object is expected.")
-        self.data, self.path = data, path
-
-    def text(self, name: str, *, needed: bool = False, most: int = 500) -> str | None:
-        """The text under a name, trimmed; None when absent or null."""
-        value = self.data.get(name)
-        at = f"{self.path}.{name}"
-        if value is None or value == "":
-            if needed:
-                raise _Fault(Reason.MISSING_FIELD, at)
-            return None
-        if not isinstance(value, str):
-            raise _Fault(Reason.WRONG_TYPE, at, f"Text is expected, not {_kind_of(value)}.")
-        if len(value) > most:
-            raise _Fault(Reason.WRONG_TYPE, at, f"At most {most} characters are read.")
-        return value.strip() or None
-
-    def part(self, name: str) -> _Part | None:
-        """The object under a name, or None."""
-        value = self.data.get(name)
-        return None if value is None else _Part(value, f"{self.path}.{name}")
-
-    def pairs(self, name: str, kind: str, value: str) -> list[tuple[str, str]]:
-        """(type, value) of a list of references."""
-        listed = self.data.get(name)
-        if listed is None:
-            return []
-        if not isinstance(listed, list):
-            raise _Fault(Reason.WRONG_TYPE, f"{self.path}.{name}", "A list is expected.")
-        found = []
-        for n, entry in enumerate(listed):
-            part = _Part(entry, f"{self.path}.{name}[{n}]")
-            type_, text = part.text(kind), part.text(value)
-            if type_ and text:
-                found.append((type_, text))
-        return found
-
-
-def _kind_of(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", list: "a list", dict: "an object"}
-    return names.get(type(value), "something else")
+_MODES: Final = frozenset({"VESSEL", "RAIL", "TRUCK", "BARGE", "MULTIMODAL"})
+_AT_ANCHOR: Final = frozenset({"ANCH", "PBPL"})  # an arrival there is not an arrival at berth
+_LADEN: Final = {"LADEN": True, "EMPTY": False}
+_ARRIVING: Final = frozenset({"ARRI", "DISC"})  # these end a voyage; what follows starts with the export voyage
+_NEVER: Final = frozenset({"eventClassification", "eventRouting", "eventUpdatedDateTime", "isRetracted"})  # in 2.2
 
 
 def parse(raw: bytes, *, content_type: str | None = None) -> Parsed:
-    """Events and refusals in the order of the message; raises Unreadable for the message as a whole."""
-    value = strictjson.loads(raw)
-    if isinstance(value, dict) and isinstance(value.get("events"), list):
-        value = value["events"]
-    elif isinstance(value, dict):
-        value = [value]
-    if not isinstance(value, list):
-        raise Unreadable(Reason.WRONG_TOP_LEVEL, str(sentence(Reason.WRONG_TOP_LEVEL)))
-    if len(value) > MAX_EVENTS:
-        raise Unreadable(Reason.TOO_MANY_ITEMS, f"{sentence(Reason.TOO_MANY_ITEMS)} At most {MAX_EVENTS}.")
-    if any(_is_three(item) for item in value):
-        raise Unreadable(Reason.UNSUPPORTED_DIALECT, str(sentence(Reason.UNSUPPORTED_DIALECT)))
+    """Each item of the message becomes one event or one refusal, in the order of the message.
+
+    Positions begin with the item's number from zero: `$[3].eventDateTime`. Raises Unreadable for the whole message
+    only: not JSON, cut off, not a list of events, or Track & Trace 3.0.
+    """
+    items = _items(strictjson.loads(raw))
+    dialects = [_dialect(item) for item in items]
+    if items and all(dialects):
+        raise Unreadable(Reason.UNSUPPORTED_DIALECT, _refuse_dialect(dialects[0]))
     events: list[CanonicalEvent] = []
     refusals: list[Refusal] = []
-    for n, item in enumerate(value):
+    for number, (item, dialect) in enumerate(zip(items, dialects, strict=True)):
+        at = f"$[{number}]"
         try:
-            events.append(_event(_Part(item, f"$[{n}]")))
-        except _Fault as fault:
+            if dialect:
+                raise Fault(Reason.UNSUPPORTED_DIALECT, at, dialect)
+            events.append(_event(item, at))
+        except Fault as fault:
             refusals.append(
-                Refusal(code=fault.reason, position=fault.path[:120], detail=fault.detail, fragment=_fragment(item))
+                Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(item))
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 
 
-def _is_three(item: Any) -> bool:
-    if not isinstance(item, dict) or "eventClassifierCode" in item:
-        return False
-    return any(name in item for name in _THREE) or isinstance(item.get("payload"), dict)
-
-
-def _fragment(item: Any) -> str:
-    import json
-
-    return json.dumps(item, ensure_ascii=False, indent=2)[:2_000]
-
-
-def _event(part: _Part) -> CanonicalEvent:
-    kind = _kind(part)
-    field, known = _CODES[kind]
-    code = part.text(field) or part.text("eventTypeCode")
-    if code is None:
-        raise _Fault(Reason.MISSING_FIELD, f"{part.path}.{field}")
-    if code.upper() not in known:
-        raise _Fault(Reason.UNKNOWN_CODE, f"{part.path}.{field}", f"It is {code[:20]!r}.")
-    event = CanonicalEvent(
-        position=f"{part.path}.eventDateTime",
-        kind=kind,
-        code=code.upper(),
-        classifier=_classifier(part),
-        source_event_id=part.text("eventID"),
-        source_created_at=_created(part),
-        payload=dict(part.data),
-        **_time(part),
-    )
-    event = _with_references(event, part)
-    event = _with_call(event, part)
-    if kind == Kind.EQUIPMENT:
-        event = _with_equipment(event, part)
-    if kind == Kind.SHIPMENT:
-        event = _with_document(event, part)
-    return replace(
-        event, delay_reason=part.text("delayReasonCode"), reason=part.text("reason") or part.text("changeRemark")
-    )
-
-
-def _kind(part: _Part) -> Kind:
-    value = part.text("eventType", needed=True) or ""
-    if value.upper() not in set(Kind):
-        raise _Fault(Reason.UNKNOWN_CODE, f"{part.path}.eventType", f"It is {value[:20]!r}.")
-    return Kind(value.upper())
-
-
-def _classifier(part: _Part) -> Classifier:
-    value = part.text("eventClassifierCode")
-    if value is None:
-        raise _Fault(Reason.NO_CLASSIFIER, f"{part.path}.eventClassifierCode")
-    if value.upper() not in set(Classifier):
-        raise _Fault(Reason.UNKNOWN_CODE, f"{part.path}.eventClassifierCode", f"It is {value[:20]!r}.")
-    return Classifier(value.upper())
-
-
-def _time(part: _Part) -> dict[str, Any]:
-    text = part.text("eventDateTime")
-    path = f"{part.path}.eventDateTime"
-    if text is None:
-        raise _Fault(Reason.BAD_TIME, path, "It is missing.")
-    instant, offset = _instant(text, path)
-    # without an offset the local time stays as text: its zone is the facility's, looked up later (R1.6)
-    return {"local": text, "time": instant.astimezone(UTC) if offset is not None else None, "offset_minutes": offset}
-
-
-def _instant(text: str, path: str) -> tuple[datetime, int | None]:
-    found = _TIME.match(text)
-    if not found:
-        raise _Fault(Reason.BAD_TIME, path, f"It reads {text[:40]!r}.")
-    day, clock, fraction, offset = found.groups()
-    try:
-        naive = datetime.fromisoformat(f"{day}T{clock}" + (f".{fraction[:6]:0<6}" if fraction else ""))
-        if offset is None:
-            return naive, None
-        digits = "+0000" if offset in "Zz" else offset.replace(":", "")
-        aware = datetime.strptime(f"{naive:%Y-%m-%dT%H:%M:%S.%f}{digits}", "%Y-%m-%dT%H:%M:%S.%f%z")
-        aware.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise _Fault(Reason.BAD_TIME, path, f"It reads {text[:40]!r}.") from None
-    minutes = int(digits[1:3]) * 60 + int(digits[3:5])
-    return aware, -minutes if digits[0] == "-" else minutes
-
-
-def _created(part: _Part) -> datetime | None:
-    text = part.text("eventCreatedDateTime")
-    if text is None:
-        return None
-    instant, offset = _instant(text, f"{part.path}.eventCreatedDateTime")
-    return instant.astimezone(UTC) if offset is not None else instant.replace(tzinfo=UTC)
-
-
-def _with_references(event: CanonicalEvent, part: _Part) -> CanonicalEvent:
-    papers = part.pairs("documentReferences", "documentReferenceType", "documentReferenceValue")
-    others = part.pairs("references", "referenceType", "referenceValue")
-    by_kind: dict[str, str] = {}
-    for kind, value in papers:
-        by_kind.setdefault(kind.split(" ")[0].upper(), value)
-    return replace(
-        event,
-        booking=by_kind.get("BKG") or part.text("carrierBookingReference"),
-        bill_of_lading=by_kind.get("TRD") or part.text("transportDocumentReference"),
-        equipment=tuple(identifiers.container(v) for k, v in others if k.upper() == "EQ"),
-        references=tuple((k.upper(), v) for k, v in others if k.upper() != "EQ"),
-    )
-
-
-def _with_call(event: CanonicalEvent, part: _Part) -> CanonicalEvent:
-    call = part.part("transportCall")
-    if call is None:
-        if event.kind == Kind.TRANSPORT:
-            raise _Fault(Reason.MISSING_FIELD, f"{part.path}.transportCall")
-        return event
-    location, vessel = call.part("location"), call.part("vessel")
-    imo = (vessel.text("vesselIMONumber") if vessel else None) or call.text("vesselIMONumber")
-    place = call.text("UNLocationCode") or (location.text("UNLocationCode") if location else None)
-    leaving = event.code in ("DEPA", "LOAD")
-    export, import_ = call.text("exportVoyageNumber"), call.text("importVoyageNumber")
-    voyage = (export or import_) if leaving else (import_ or export)
-    warnings = event.warnings
-    if imo and not identifiers.imo_ok(imo):
-        warnings = (*warnings, Reason.IMO_CHECK_DIGIT)
-    return replace(
-        event,
-        place=identifiers.place(place) if place else None,
-        facility=call.text("facilityCode"),
-        facility_provider=call.text("facilityCodeListProvider"),
-        mode=(call.text("modeOfTransport") or "").upper() or None,
-        transport_call=call.text("transportCallID"),
-        voyage=voyage or call.text("carrierVoyageNumber"),
-        vessel=vessel.text("vesselName") if vessel else None,
-        vessel_imo=imo[:8] if imo else None,
-        warnings=warnings,
-    )
-
-
-def _with_equipment(event: CanonicalEvent, part: _Part) -> CanonicalEvent:
-    number = part.text("equipmentReference", most=15)
-    if number is None and event.equipment:
-        number = event.equipment[0]
-    container = identifiers.container(number) if number else None
-    ok = identifiers.container_ok(container) if container else None
-    laden = _laden(part)
-    location = part.part("eventLocation")
-    place = (location.text("UNLocationCode") if location else None) or event.place
-    facility = (location.text("facilityCode") if location else None) or event.facility
-    return replace(
-        event,
-        container=container,
-        container_ok=ok,
-        laden=laden,
-        place=identifiers.place(place) if place else None,
-        facility=facility,
-        is_transshipment=_flag(part, "isTransshipmentMove"),
-        warnings=event.warnings if ok is not False else (*event.warnings, Reason.CONTAINER_CHECK_DIGIT),
-    )
-
-
-def _laden(part: _Part) -> bool | None:
-    value = part.text("emptyIndicatorCode")
-    if value is None:
-        return None
-    if value.upper() not in ("EMPTY", "LADEN"):
-        raise _Fault(Reason.UNKNOWN_CODE, f"{part.path}.emptyIndicatorCode", f"It is {value[:20]!r}.")
-    return value.upper() == "LADEN"
-
-
-def _flag(part: _Part, name: str) -> bool | None:
-    value = part.data.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise _Fault(Reason.WRONG_TYPE, f"{part.path}.{name}", "True or false is expected.")
-    return value
-
-
-def _with_document(event: CanonicalEvent, part: _Part) -> CanonicalEvent:
-    kind, number = (part.text("documentTypeCode") or "").upper() or None, part.text("documentID")
-    booking = event.booking or (number if kind == "BKG" else None)
-    bill = event.bill_of_lading or (number if kind == "TRD" else None)
-    return replace(event, document_type=kind, document_id=number, booking=booking, bill_of_lading=bill)
-
-
 def recognises(raw: bytes) -> bool:
     """Whether it looks like JSON."""
-    return raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{")
+    return raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{")
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        if isinstance(value.get("events"), list):
+            return list(value["events"])
+        if "eventType" in value or "eventClassifierCode" in value or _dialect(value):
+            return [value]
+        raise Unreadable(Reason.WRONG_TOP_LEVEL, "The object is not an event and holds no list of `events`.")
+    raise Unreadable(Reason.WRONG_TOP_LEVEL, f"The message is {type_name(value)}; a list of events is expected.")
+
+
+def _dialect(item: Any) -> str:
+    """What speaks another version than 2.2, in words; empty for 2.2 (and for what is no event at all)."""
+    if not isinstance(item, dict) or ("eventClassifierCode" in item and not isinstance(item.get("payload"), dict)):
+        return ""
+    if isinstance(item.get("metadata"), dict) and isinstance(item.get("payload"), dict):
+        return "Track & Trace 3.0 as of 2023 (metadata and payload)"
+    grouped = item.get("eventClassification")
+    if isinstance(grouped, dict) and "eventTypeCode" in grouped:
+        return "Track & Trace 3.0 as of January 2026 (eventTypeCode)"
+    if isinstance(grouped, dict):
+        return "Track & Trace 3.0 as of May 2026 (eventClassification)"
+    return "Track & Trace 3.0" if not _NEVER.isdisjoint(item) else ""
+
+
+def _refuse_dialect(dialect: str) -> str:
+    return f"The message is written in {dialect}. {sentence(Reason.UNSUPPORTED_DIALECT)}"
+
+
+# --- one event ---
+
+
+def _event(item: Any, at: str) -> CanonicalEvent:
+    data = object_of(item, at)
+    storable(item, at)
+    kind = Kind(code_of(data, "eventType", at, frozenset(Kind)))
+    code = _code(data, kind, at)
+    when = _time(data, "eventDateTime", at)
+    warnings: list[str] = []
+    created = _created(data, at)
+    call = part_of(data, "transportCall", at)
+    if call is None and kind == Kind.TRANSPORT:
+        raise Fault(Reason.MISSING_FIELD, f"{at}.transportCall")
+    found: dict[str, Any] = {"source_event_id": text_of(data, "eventID", at), **_references(data, at)}
+    found.update(_call(call or {}, f"{at}.transportCall", data, at, kind, code, warnings))
+    found.update(_place(call or {}, data, at, kind, warnings))
+    if kind == Kind.EQUIPMENT:
+        found.update(_equipment(data, at, code, found["equipment"], warnings))
+    elif kind == Kind.SHIPMENT:
+        found.update(_document(data, at, found))
+    return CanonicalEvent(
+        position=f"{at}.eventDateTime",
+        kind=kind,
+        code=code,
+        classifier=_classifier(data, at),
+        local=when.local,
+        time=when.time,
+        precision=when.precision,
+        offset_minutes=when.offset_minutes,
+        source_created_at=created,
+        delay_reason=text_of(data, "delayReasonCode", at),
+        reason=remark_of(data, ("reason", "changeRemark", "vesselScheduleChangeRemark"), at),
+        warnings=tuple(warnings),
+        payload=item,
+        **found,
+    )
+
+
+def _code(data: Fields, kind: Kind, at: str) -> str:
+    name = _CODE_FIELD[kind]
+    if text_of(data, name, at) is None and text_of(data, "eventTypeCode", at) is not None:
+        name = "eventTypeCode"  # the older name
+    return code_of(data, name, at, _CODES[kind])
+
+
+def _classifier(data: Fields, at: str) -> Classifier:
+    if text_of(data, "eventClassifierCode", at) is None:
+        raise Fault(Reason.NO_CLASSIFIER, f"{at}.eventClassifierCode")
+    return Classifier(code_of(data, "eventClassifierCode", at, frozenset(Classifier)))
+
+
+def _time(data: Fields, name: str, at: str) -> Written:
+    text = text_of(data, name, at)
+    if text is None:
+        raise Fault(Reason.MISSING_FIELD, f"{at}.{name}")
+    try:
+        return written(text)
+    except ValueError as fault:
+        raise Fault(Reason.BAD_TIME, f"{at}.{name}", str(fault)) from None
+
+
+def _created(data: Fields, at: str) -> datetime:
+    """A computer's clock: without an offset it is read as UTC; it only orders versions (R1.3)."""
+    when = _time(data, "eventCreatedDateTime", at)
+    if when.time is not None:
+        return when.time
+    text = when.local if when.precision == Precision.MINUTE else f"{when.local}T00:00"
+    return written(f"{text}Z").time or datetime.min.replace(tzinfo=UTC)
+
+
+def _references(data: Fields, at: str) -> dict[str, Any]:
+    """Booking, bill of lading, containers named beside, and everything else as (type, value)."""
+    papers = _pairs(data, "documentReferences", "documentReferenceType", "documentReferenceValue", at)
+    others = _pairs(data, "references", "referenceType", "referenceValue", at)
+    booking = bill = None
+    further: list[tuple[str, str]] = []
+    for kind, value in papers:
+        if kind in ("BKG", "BOK") and booking is None:
+            booking = value
+        elif kind == "TRD" and bill is None:
+            bill = value
+        elif value not in (booking, bill):
+            further.append((kind, value))
+    boxes = [identifiers.container(value) for kind, value in others if kind == "EQ"]
+    for box in boxes:
+        fits(box, 16, f"{at}.references")
+    further += [(kind, value) for kind, value in others if kind != "EQ"]
+    return {
+        "booking": booking or text_of(data, "carrierBookingReference", at),
+        "bill_of_lading": bill or text_of(data, "transportDocumentReference", at),
+        "equipment": tuple(dict.fromkeys(boxes)),
+        "references": tuple(further),
+    }
+
+
+def _pairs(data: Fields, name: str, kind: str, value: str, at: str) -> list[tuple[str, str]]:
+    listed = data.get(name)
+    if listed is None:
+        return []
+    if not isinstance(listed, list):
+        raise Fault(Reason.WRONG_TYPE, f"{at}.{name}", f"It is {type_name(listed)}; a list is expected.")
+    found = []
+    for number, entry in enumerate(listed):
+        where = f"{at}.{name}[{number}]"
+        part = object_of(entry, where)
+        given, text = text_of(part, kind, where), text_of(part, value, where)
+        if given and text:
+            found.append((given.partition(" ")[0].upper()[:32], text))  # "BKG (Booking)" occurs for BKG
+    return found
+
+
+def _call(
+    call: Fields, where: str, data: Fields, at: str, kind: Kind, code: str, warnings: list[str]
+) -> dict[str, Any]:
+    """Mode, vessel and voyage of the transport call."""
+    vessel = part_of(call, "vessel", where) or {}
+    imo = text_of(vessel, "vesselIMONumber", f"{where}.vessel") or text_of(call, "vesselIMONumber", where)
+    name = text_of(vessel, "vesselName", f"{where}.vessel")
+    if imo is not None:
+        imo = identifiers.imo(imo)
+        fits(imo, 8, f"{where}.vessel.vesselIMONumber")
+        if not identifiers.imo_ok(imo):
+            warnings.append(Reason.IMO_CHECK_DIGIT)
+    mode = optional_code(call, "modeOfTransport", where, _MODES)
+    if mode is None and kind == Kind.TRANSPORT:
+        if not (imo or name):
+            raise Fault(Reason.MISSING_FIELD, f"{where}.modeOfTransport")
+        mode = "VESSEL"
+        warnings.append(Reason.NO_MODE)
+    export, arriving = text_of(call, "exportVoyageNumber", where), text_of(call, "importVoyageNumber", where)
+    voyage = (arriving or export) if code in _ARRIVING else (export or arriving)
+    return {
+        "mode": mode,
+        "vessel": name,
+        "vessel_imo": imo or None,
+        "voyage": voyage or text_of(call, "carrierVoyageNumber", where),
+        "transport_call": text_of(call, "transportCallID", where) or text_of(data, "transportCallID", at),
+    }
+
+
+def _place(call: Fields, data: Fields, at: str, kind: Kind, warnings: list[str]) -> dict[str, Any]:
+    """Where: the event's own location says it best for equipment, the transport call for a vessel."""
+    where = f"{at}.transportCall"
+    spots = [(call, where), (part_of(call, "location", where) or {}, f"{where}.location")]
+    own = (part_of(data, "eventLocation", at) or {}, f"{at}.eventLocation")
+    spots = [own, *spots] if kind == Kind.EQUIPMENT else [*spots, own]
+    named = [identifiers.place(code) for part, path in spots if (code := text_of(part, "UNLocationCode", path))]
+    place = named[0] if named else None
+    if any(code != place for code in named):
+        warnings.append(Reason.PLACE_CONFLICT)
+    facility = provider = None
+    for part, path in spots:
+        code = text_of(part, "UNLocationCode", path)
+        if (facility := text_of(part, "facilityCode", path)) and (code is None or identifiers.place(code) == place):
+            provider = text_of(part, "facilityCodeListProvider", path)
+            break
+        facility = None
+    types = [text_of(part, "facilityTypeCode", path) for part, path in spots]
+    return {
+        "place": place,
+        "facility": facility.upper() if facility else None,
+        "facility_provider": provider.upper() if provider else None,
+        "place_role": "ANCH" if any(t and t.upper() in _AT_ANCHOR for t in types) else None,
+    }
+
+
+def _equipment(data: Fields, at: str, code: str, beside: tuple[str, ...], warnings: list[str]) -> dict[str, Any]:
+    """The container, and whether it is laden: required for the codes of 2.2.0, often absent with the later ones."""
+    number = text_of(data, "equipmentReference", at)
+    container = identifiers.container(number) if number else beside[0] if len(beside) == 1 else None
+    ok = identifiers.container_ok(container) if container else None
+    if ok is False:
+        warnings.append(Reason.CONTAINER_CHECK_DIGIT)
+    empty = optional_code(data, "emptyIndicatorCode", at, frozenset(_LADEN))
+    if empty is None:
+        if code in _OF_2_2:
+            raise Fault(Reason.MISSING_FIELD, f"{at}.emptyIndicatorCode")
+        warnings.append(Reason.NO_LADEN)
+    return {
+        "container": container or None,
+        "container_ok": ok,
+        "equipment": tuple(box for box in beside if box != container),
+        "laden": _LADEN.get(empty or ""),
+        "is_transshipment": flag_of(data, "isTransshipmentMove", at),
+    }
+
+
+def _document(data: Fields, at: str, found: Fields) -> dict[str, Any]:
+    """A SHIPMENT event speaks of a document; a booking or a transport document is a reference too."""
+    older = (
+        text_of(data, "documentTypeCode", at) is None and text_of(data, "shipmentInformationTypeCode", at) is not None
+    )
+    kind = code_of(data, "shipmentInformationTypeCode" if older else "documentTypeCode", at, _DOCUMENTS)
+    number = text_of(data, "documentID", at) or text_of(data, "shipmentID", at)
+    if number is None:
+        raise Fault(Reason.MISSING_FIELD, f"{at}.documentID")
+    if kind in ("BKG", "BOK", "TRD"):
+        fits(number, 64, f"{at}.documentID")
+    return {
+        "document_type": "BKG" if kind == "BOK" else kind,
+        "document_id": number,
+        "booking": number if kind in ("BKG", "BOK") else found["booking"],
+        "bill_of_lading": number if kind == "TRD" else found["bill_of_lading"],
+    }
 
 
 DCSA = Adapter(
-    key="dcsa", label="DCSA Track & Trace 2.2", parse=parse, recognises=recognises,
+    key="dcsa",
+    label=_("DCSA Track & Trace 2.2"),
+    parse=parse,
+    recognises=recognises,
     content_types=("application/json", "text/json"),
-)  # fmt: skip
+)
