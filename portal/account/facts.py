@@ -1,6 +1,6 @@
 """What happens to people's access and is told to the person by mail.
 
-Links are sealed where they lie: a row of the outbox or a backup opens nothing. `path` opens them for the mail.
+Links are sealed: a row of the outbox or a backup opens nothing. portal.notify opens them when it writes the mail.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, Self
 
+from portal.account.addresses import public_url
 from portal.lib import seal
 from portal.lib.facts import Audience, Fact, fact
 
@@ -20,10 +21,10 @@ class Invited(Fact):
 
     email: str
     name: str
-    account: str  # its name
-    inviter: str
+    account_name: str
+    invited_by: str
     invitation: str  # its public id
-    sealed_path: str
+    link: str  # sealed
     days: int
 
     @property
@@ -31,28 +32,23 @@ class Invited(Fact):
         """Each invitation once."""
         return self.invitation
 
-    @property
-    def path(self) -> str:
-        """Where the mail leads."""
-        return seal.unseal(self.sealed_path)
-
     @classmethod
     def example(cls) -> Self:
         """For template tests and docs."""
         return cls(
-            occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", account="Acme", days=7,
-            inviter="Sam Example", invitation="0example0invitation0", sealed_path=seal.seal("/accounts/invitation/x"),
+            occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", account_name="Acme", days=7,
+            invited_by="Sam Example", invitation="0example0invitation0", link=seal.seal(public_url("/")),
         )  # fmt: skip
 
 
-@fact("people.password_reset", audience=Audience.PERSON)
+@fact("people.password_reset_requested", audience=Audience.PERSON)
 class PasswordResetRequested(Fact):
     """A known person asked for a new password."""
 
     email: str
     name: str
     request: str  # a random id
-    sealed_path: str
+    link: str  # sealed
     minutes: int
 
     @property
@@ -60,17 +56,12 @@ class PasswordResetRequested(Fact):
         """Each request once."""
         return self.request
 
-    @property
-    def path(self) -> str:
-        """Where the mail leads."""
-        return seal.unseal(self.sealed_path)
-
     @classmethod
     def example(cls) -> Self:
         """For template tests and docs."""
         return cls(
             occurred_at=_EXAMPLE_AT, email="jo@example.com", name="Jo Example", request="0example00000request",
-            sealed_path=seal.seal("/accounts/password/reset/key/1-x/"), minutes=60,
+            link=seal.seal(public_url("/")), minutes=60,
         )  # fmt: skip
 
 

@@ -72,18 +72,18 @@ def invitation_create(*, email: str, name: str, role: str, by: Member | None, at
         email=address, name=name, role=role, token_hash=ids.digest(secret), invited_by=own, created_at=at,
         expires_at=at + timedelta(days=DAYS),
     )  # fmt: skip
-    path = reverse("people_invitation", kwargs={"token": f"{tenant.public_id}.{secret}"})
+    url = public_url(reverse("people_invitation", kwargs={"token": f"{tenant.public_id}.{secret}"}))
     audit(action="invitation.created", actor=actor, at=at, object_type="invitation", object_id=invitation.public_id,
           details={"email": address, "role": role})  # fmt: skip
     if mail:
         emit(
             facts.Invited(
-                occurred_at=at, email=address, name=name, account=tenant.name, days=DAYS,
-                inviter=by.name if by else tenant.name, invitation=invitation.public_id, sealed_path=seal.seal(path),
+                occurred_at=at, email=address, name=name, account_name=tenant.name, days=DAYS,
+                invited_by=by.name if by else tenant.name, invitation=invitation.public_id, link=seal.seal(url),
             ),
             at=at,
         )  # fmt: skip
-    return Made(invitation, public_url(path))
+    return Made(invitation, url)
 
 
 @transaction.atomic

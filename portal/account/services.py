@@ -15,6 +15,7 @@ from django.utils.http import int_to_base36
 from django.utils.translation import gettext_lazy as _
 
 from portal.account import facts, limits
+from portal.account.addresses import public_url
 from portal.account.second_factor import second_factor_activate
 from portal.account.sessions import sessions_end
 from portal.lib import ids, seal
@@ -124,7 +125,7 @@ def password_reset_send(*, email: str, at: datetime) -> bool:
         emit(
             facts.PasswordResetRequested(
                 occurred_at=at, email=user.email, name=member.name, request=ids.public_id(),
-                sealed_path=seal.seal(path), minutes=60,
+                link=seal.seal(public_url(path)), minutes=60,
             ),
             at=at,
         )  # fmt: skip

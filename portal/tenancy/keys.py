@@ -97,7 +97,11 @@ def key_check(text: str, *, at: datetime) -> KnownKey:
 
 
 def key_of_request(request: HttpRequest, *, at: datetime) -> KnownKey:
-    """The key of the Authorization header; never of the address (A6). Raises KeyRefused."""
+    """The key of the Authorization header. Raises KeyRefused, also when a key stands in the address, where it would be
+    logged on its way (A6).
+    """
+    if any(value.startswith("plm_") for values in request.GET.lists() for value in values[1]):
+        raise KeyRefused
     kind, _blank, text = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         raise KeyRefused

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from portal.lib import clock
 from portal.tenancy.selectors import installation
-from portal.web.nav import nav_for
+from portal.web.nav import nav_for, search_for
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """brand, member, nav; a page without a person has no navigation."""
     member = getattr(request, "member", None)
     found = installation()
+    at = clock.now()
     return {
         "brand": {"name": found.name if found else "Plimsoll", "accent": ""},
         "member": member,
-        "nav": nav_for(request, member, clock.now()) if member is not None else [],
+        "nav": nav_for(request, member, at) if member is not None else [],
+        "search_url": search_for(member, at) if member is not None else "",
+        "account_url": reverse("mfa_index") if member is not None else "",
         "theme": request.COOKIES.get("theme", ""),
     }

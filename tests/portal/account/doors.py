@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from django.conf import settings
 from django.test import Client
 
 from portal.account import totp
@@ -49,4 +50,4 @@ def fact_paths(tenant_id: int, name: str) -> list[str]:
     """Where the mails of the scope's facts lead, oldest first."""
     with as_tenant(tenant_id):
         rows = OutboxRow.objects.filter(name=name).order_by("pk")
-        return [seal.unseal(row.payload["sealed_path"]) for row in rows]
+        return [seal.unseal(row.payload["link"]).removeprefix(settings.PUBLIC_URL) for row in rows]

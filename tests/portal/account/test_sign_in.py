@@ -137,7 +137,7 @@ def test_password_reset_by_mail_ends_sessions_and_keeps_the_second_factor(acme):
     answer = browser.post("/accounts/password/reset/", {"email": acme.manager.user.email.upper()})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/password/reset/done/")
     assert password_reset_send(email=acme.manager.user.email, at=clock.now())  # the worker's part
-    path = doors.fact_paths(acme.pk, "people.password_reset")[-1]
+    path = doors.fact_paths(acme.pk, "people.password_reset_requested")[-1]
     page = browser.get(path, follow=True)
     form = page.redirect_chain[-1][0]
     assert browser.post(form, {"password1": "short", "password2": "short"}).status_code == 200
