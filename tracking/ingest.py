@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 
 from portal.lib import ids
 from portal.lib.errors import PortalError
-from portal.outbox.services import emit, enqueue
+from portal.outbox.services import emit_all, enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from tracking import matching
 from tracking.canonical import event_from_json, event_to_json
@@ -301,8 +301,7 @@ class _TenantRun:
             sightings.setdefault(row.shipment_id, []).append(sighting_of(row.__dict__))
         news = rebuild([s for s in shipments if s.pk in changed], sightings, at=self.run.at)
         if not self.run.quiet:
-            for fact in news:
-                emit(fact, at=self.run.at)
+            emit_all(news, at=self.run.at)
 
     @staticmethod
     def _earlier(item: Item, versions: Mapping[str, set[int]]) -> set[int]:
