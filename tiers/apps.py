@@ -1,6 +1,11 @@
-"""What we promised and what we owe."""
+"""What we promised and what we owe. At start it answers for entitlements and registers with the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TiersConfig(AppConfig):
@@ -8,3 +13,35 @@ class TiersConfig(AppConfig):
 
     name = "tiers"
     label = "tiers"
+
+    def ready(self) -> None:
+        """Entitlements, places, navigation, home."""
+        from portal.tenancy.models import Role
+        from portal.web.home import HomePart, home_register
+        from portal.web.nav import NavItem, nav_register
+        from portal.web.pages import entitlement_label
+        from portal.web.policy import ask_entitlements_of, customers, staff
+        from tiers.credits import home
+        from tiers.promises.registry import ENTITLEMENTS
+        from tiers.promises.selectors import ask_places_of, entitled
+
+        ask_entitlements_of(entitled)
+        ask_places_of(_places)
+        for switch in ENTITLEMENTS:
+            entitlement_label(switch.key, switch.label)
+        service, promises = _("Service"), _("Promises")
+        nav_register(
+            NavItem(service, _("Credits"), "credits:credits", "coin", customers(entitlement="service_credits"), 310),
+            NavItem(promises, _("Accounts"), "ops:promises_accounts", "users", staff(), 400),
+            NavItem(promises, _("Agreements"), "ops:promises_agreements", "agreement", staff(), 410),
+            NavItem(promises, _("Tiers"), "ops:promises_tiers", "tier", staff(), 420),
+            NavItem(promises, _("Credits"), "ops:credits_all", "coins", staff(Role.FINANCE, Role.ACCOUNT_MANAGER), 430),
+        )
+        home_register(HomePart(key="credits", order=300, for_staff=False, fill=home.customer))
+        home_register(HomePart(key="credits", order=300, for_staff=True, fill=home.desk))
+
+
+def _places(codes: Collection[str]) -> set[str]:
+    from tracking.models import Place
+
+    return set(Place.objects.filter(code__in=codes).values_list("code", flat=True))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import api
+from tracking import api, views
 
 app_name = "tracking"
 urlpatterns = [
+    path("shipments", views.Shipments.as_view(), name="shipments"),
+    path("shipments.csv", views.ShipmentsCsv.as_view(), name="shipments_csv"),
     path("ingest/<str:source>", api.IngestDoor.as_view(), name="ingest"),
     path("ingest/<str:source>/messages/<str:public_id>", api.IngestMessage.as_view(), name="ingest_message"),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),

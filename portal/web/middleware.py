@@ -15,6 +15,7 @@ from portal.lib.errors import PortalError
 from portal.tenancy.context import CrossTenantWrite, NoTenantScope
 from portal.web import problems
 from portal.web.logs import correlation
+from portal.web.policy import entitlements_once
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -69,8 +70,9 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing on the way in."""
-        return self.get_response(request)
+        """Each account is asked for its entitlements once a request."""
+        with entitlements_once():
+            return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Only PortalError is expected; of these, a missing scope is a fault of ours."""

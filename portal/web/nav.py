@@ -30,6 +30,22 @@ class NavItem:
 
 
 _items: list[NavItem] = []
+_search: list[tuple[str, Policy]] = []
+
+
+def search_register(route: str, policy: Policy) -> None:
+    """The list that the search box of every customer's page asks, with its door's policy."""
+    _search[:] = [(route, policy)]
+
+
+def search_for(member: Member, at: datetime) -> str:
+    """Where this person's search box leads; empty where there is none."""
+    for route, policy in _search:
+        if not member.is_staff and policy.allows(member.role, unsafe=False) and (
+            policy.entitlement is None or entitled(policy.entitlement, at)
+        ):  # fmt: skip
+            return reverse(route)
+    return ""
 
 
 def nav_register(*items: NavItem) -> None:

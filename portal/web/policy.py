@@ -5,7 +5,9 @@ Deny by default: a route whose view has none is refused at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +15,7 @@ from typing import Any, Final
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from portal.tenancy.context import scope
 from portal.tenancy.models import ACCOUNT_ROLES, STAFF_ROLES, Role
 
 ANONYMOUS: Final = "ANONYMOUS"
@@ -62,16 +65,37 @@ def staff(*roles: Role, write: frozenset[str] = frozenset()) -> Policy:
 
 
 _entitled: list[Callable[[str, datetime], bool]] = []
+_all_of: list[Callable[[datetime], frozenset[str]]] = []
+_asked: ContextVar[dict[int, frozenset[str]] | None] = ContextVar("entitlements_asked", default=None)
 
 
-def ask_entitlements_of(answer: Callable[[str, datetime], bool]) -> None:
-    """tiers.promises registers how to ask whether the entered account has an entitlement at an instant."""
+def ask_entitlements_of(
+    answer: Callable[[str, datetime], bool], all_of: Callable[[datetime], frozenset[str]] | None = None
+) -> None:
+    """tiers.promises registers how to ask for one entitlement of the entered account at an instant, or for all."""
     _entitled[:] = [answer]
+    _all_of[:] = [all_of] if all_of is not None else []
+
+
+@contextmanager
+def entitlements_once() -> Iterator[None]:
+    """Within the block (one request) each account is asked once; a page and its navigation ask many times."""
+    token = _asked.set({})
+    try:
+        yield
+    finally:
+        _asked.reset(token)
 
 
 def entitled(key: str, at: datetime) -> bool:
     """Whether the entered account has the entitlement; False while nobody answers."""
-    return bool(_entitled) and _entitled[0](key, at)
+    asked = _asked.get()
+    if asked is None or not _all_of:
+        return bool(_entitled) and _entitled[0](key, at)
+    account = scope()
+    if account not in asked:
+        asked[account] = _all_of[0](at)
+    return key in asked[account]
 
 
 class DeniedByDefault(BasePermission):

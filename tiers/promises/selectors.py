@@ -5,15 +5,19 @@ All but the lists over accounts read the entered scope; days are local dates in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import JSONObject
+from django.utils.translation import gettext as _
 
 from portal.lib.periods import local_date
-from portal.tenancy.models import Tenant, TenantKind
+from portal.tenancy.context import scope
+from portal.tenancy.models import Installation, Tenant, TenantKind
 from portal.tenancy.selectors import operator_zone, tenant_zone
 from tiers.promises import rules
 from tiers.promises.models import Agreement, EntitlementOverride, Subscription
@@ -68,6 +72,34 @@ def entitled(key: str, at: datetime) -> bool:
         defaults=switch.default,
         overrides=[rules.Override(o.key, o.value, Term(o.valid_from, o.valid_to)) for o in own],
     )
+
+
+def entitlements(at: datetime) -> frozenset[str]:
+    """All keys that the entered tenant has at an instant, in one query: what a page asks for once (5.1)."""
+    term = {"from": "valid_from", "to": "valid_to"}
+    own = {"tenant": OuterRef("pk")}
+    zone, operators, tiers, values = Tenant.objects.filter(pk=scope()).values_list(
+        "zone",
+        Subquery(Installation.objects.filter(pk=1).values("zone")[:1]),
+        ArraySubquery(Subscription.objects.filter(**own).values(json=JSONObject(tier="tier", **term))),
+        ArraySubquery(
+            EntitlementOverride.objects.filter(**own).values(json=JSONObject(key="key", value="value", **term))
+        ),
+    ).get()  # fmt: skip
+    day = local_date(at, ZoneInfo(zone or operators or "UTC"))
+    held = [
+        rules.Subscription(Tier(t["tier"]), _term(t)) for t in tiers if t["to"] is None or t["to"] > t["from"]
+    ]  # fmt: skip
+    overrides = [rules.Override(v["key"], v["value"], _term(v)) for v in values]
+    return frozenset(
+        switch.key
+        for switch in ENTITLEMENTS
+        if rules.is_entitled(switch.key, day=day, subscriptions=held, defaults=switch.default, overrides=overrides)
+    )
+
+
+def _term(row: Mapping[str, str | None]) -> Term:
+    return Term(date.fromisoformat(row["from"] or ""), date.fromisoformat(row["to"]) if row["to"] else None)
 
 
 # --- agreements ---
@@ -140,3 +172,49 @@ def _account_line(tenant: Tenant, held: Iterable[rules.Subscription], at: dateti
     return AccountLine(
         tenant=tenant, tier=current.tier if current else Tier.STANDARD, since=current.term.start if current else None
     )
+
+
+def agreement_state(row: Agreement, day: date) -> dict[str, object]:
+    """Tone and word: waiting for approval, coming, in force, ended."""
+    if not row.approved_by:
+        return {"tone": "warn", "label": _("To be approved")}
+    if day in Term(row.valid_from, row.valid_to):
+        return {"tone": "ok", "label": _("In force")}
+    if row.valid_from > day and (row.valid_to is None or row.valid_to > row.valid_from):
+        return {"tone": "info", "label": _("Coming")}
+    return {"tone": "neutral", "label": _("Ended")}
+
+
+def agreement_get(public_id: str) -> Agreement | None:
+    """One version of the entered tenant."""
+    return Agreement.objects.filter(public_id=public_id).first()
+
+
+def agreements_of_all() -> list[tuple[Agreement, Tenant]]:
+    """Agreements over accounts with theirs, by account; inside a crossing only. 500 at most."""
+    rows = Agreement.objects.select_related("tenant").order_by("tenant__name", "code", "-version")
+    return [(row, row.tenant) for row in rows[:500]]
+
+
+def overrides_of_all(day: date) -> list[tuple[EntitlementOverride, Tenant]]:
+    """Overrides of entitlements that hold on a day, with their accounts; inside a crossing only."""
+    rows = EntitlementOverride.objects.select_related("tenant").filter(valid_from__lte=day)
+    rows = rows.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day)).order_by("tenant__name", "key")
+    return [(row, row.tenant) for row in rows[:500]]
+
+
+# --- places: they are tracking's, which stands above; its look-up is registered at start ---
+
+_places: list[Callable[[Collection[str]], set[str]]] = []
+
+
+def ask_places_of(answer: Callable[[Collection[str]], set[str]]) -> None:
+    """The app's start registers which of some codes are known places."""
+    _places[:] = [answer]
+
+
+def places_known(codes: Collection[str]) -> set[str]:
+    """Which of these codes are known places."""
+    if not _places:
+        raise RuntimeError("nobody answers for places")
+    return _places[0](codes)

@@ -1,0 +1,111 @@
+"""How a shipment stands against its promise at an instant, in a code, a tone and words.
+
+Pure: time is an argument. Provisional, for reading: what counts in a month is judged at its close (R2.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.utils.dateformat import format as date_as
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from portal.lib.periods import local_date
+from tracking import wording
+
+
+class Standing(StrEnum):
+    """Every shipment stands in exactly one of these."""
+
+    LATE = "late"  # the limit has passed and the final milestone is not reached
+    AT_RISK = "risk"  # expected beyond the limit
+    ON_TRACK = "track"  # expected in time, or nothing speaks against it
+    DONE_ON_TIME = "ontime"
+    DONE_LATE = "done-late"
+    NO_PROMISE = "none"
+    CANCELLED = "cancelled"
+
+
+LABELS: Final[dict[Standing, Promise]] = {
+    Standing.LATE: gettext_lazy("Late"),
+    Standing.AT_RISK: gettext_lazy("At risk"),
+    Standing.ON_TRACK: gettext_lazy("On track"),
+    Standing.DONE_ON_TIME: gettext_lazy("Completed on time"),
+    Standing.DONE_LATE: gettext_lazy("Completed late"),
+    Standing.NO_PROMISE: gettext_lazy("No promise"),
+    Standing.CANCELLED: gettext_lazy("Cancelled"),
+}
+TONES: Final[dict[Standing, str]] = {
+    Standing.LATE: "late", Standing.AT_RISK: "warn", Standing.ON_TRACK: "ok", Standing.DONE_ON_TIME: "ok",
+    Standing.DONE_LATE: "late", Standing.NO_PROMISE: "neutral", Standing.CANCELLED: "neutral",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What standing needs of a shipment. Instants are aware UTC; `zone` is that of the final place."""
+
+    status: str
+    punctuality: str
+    due_at: datetime | None
+    due_date: date | None
+    eta_at: datetime | None
+    final_at: datetime | None
+    final_milestone: str
+    zone: ZoneInfo
+
+    def standing(self, now: datetime) -> Standing:
+        """Late by the passing of time counts too: an open shipment whose limit is behind us is late."""
+        if self.status == "CANCELLED":
+            return Standing.CANCELLED
+        if self.due_at is None:
+            return Standing.NO_PROMISE
+        if self.final_at is not None:
+            return Standing.DONE_LATE if self.punctuality == "LATE" else Standing.DONE_ON_TIME
+        if self.due_at < now or self.punctuality == "LATE":
+            return Standing.LATE
+        return Standing.AT_RISK if self.punctuality == "AT_RISK" else Standing.ON_TRACK
+
+    def beyond(self, instant: datetime | None) -> str:
+        """How far an instant lies beyond the promise, in local days or, on the day itself, in hours; else empty."""
+        if instant is None or self.due_at is None or instant <= self.due_at:
+            return ""
+        late = (local_date(instant, self.zone) - self.due_date).days if self.due_date else 0
+        if late > 0:
+            return wording.days(late)
+        return wording.hours(max(1, int((instant - self.due_at).total_seconds()) // 3600))
+
+    def words(self, now: datetime) -> str:
+        """The badge: `On time`, `At risk: expected 2 days late`, `Late by 3 days`."""
+        found = self.standing(now)
+        if found == Standing.LATE:
+            expected = self.beyond(self.eta_at) if self.eta_at and self.eta_at > now else self.beyond(now)
+            return _("Late by %(days)s") % {"days": expected} if expected else str(LABELS[found])
+        if found == Standing.AT_RISK:
+            expected = self.beyond(self.eta_at)
+            return _("At risk: expected %(days)s late") % {"days": expected} if expected else str(LABELS[found])
+        if found == Standing.DONE_LATE:
+            by = self.beyond(self.final_at)
+            return _("Late by %(days)s") % {"days": by} if by else _("Late")
+        if found == Standing.ON_TRACK:
+            return _("On track") if self.eta_at else _("No estimate yet")
+        return _("On time") if found == Standing.DONE_ON_TIME else str(LABELS[found])
+
+    def tone(self, now: datetime) -> str:
+        """The badge's tone; an open promise without any estimate is neither good nor bad."""
+        found = self.standing(now)
+        return "neutral" if found == Standing.ON_TRACK and self.eta_at is None else TONES[found]
+
+    def status_words(self) -> str:
+        """`Under way`, `Delivered 3 Mar`, `Available 3 Mar`."""
+        if self.status != "DONE" or self.final_at is None:
+            return str(wording.STATUSES.get(self.status, self.status))
+        day = date_as(self.final_at.astimezone(self.zone), pgettext("date without year, Django format letters", "j M"))
+        text = _("Delivered %(day)s") if self.final_milestone == "DOOR" else _("Available %(day)s")
+        return text % {"day": day}

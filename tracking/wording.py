@@ -1,0 +1,175 @@
+"""What codes are called on pages: milestones, events, states, kinds of sources and references.
+
+Pure: no models, no clock. Codes themselves stand in types.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext_lazy
+
+from tracking.types import Milestone
+
+_M = Milestone
+
+MILESTONES: Final[dict[str, Promise]] = {
+    _M.GATE_IN_FULL: _("Gate in, full"),
+    _M.CFS_RECEIVED: _("Received at the warehouse"),
+    _M.LOADED: _("Loaded on the vessel"),
+    _M.VESSEL_DEPARTED: _("Vessel departed"),
+    _M.TS_DISCHARGED: _("Discharged for transhipment"),
+    _M.TS_LOADED: _("Loaded after transhipment"),
+    _M.VESSEL_ARRIVED: _("Vessel arrived"),
+    _M.AT_ANCHOR: _("Vessel at anchor"),
+    _M.DISCHARGED: _("Discharged"),
+    _M.CY_AVAILABLE: _("Available for collection"),
+    _M.GATE_OUT_FULL: _("Gate out, full"),
+    _M.CFS_AVAILABLE: _("Available at the warehouse"),
+    _M.DELIVERED: _("Delivered"),
+    _M.EMPTY_RETURN: _("Empty returned"),
+    _M.CUSTOMS_HOLD: _("Customs hold"),
+    _M.CUSTOMS_RELEASED: _("Customs released"),
+    _M.DELIVERY_FAILED: _("Delivery failed"),
+}
+
+# In a sentence such as "No gate-out heard, expected 12 Mar".
+MISSING: Final[dict[str, Promise]] = {
+    _M.GATE_IN_FULL: _("No gate-in heard"),
+    _M.CFS_RECEIVED: _("No warehouse receipt heard"),
+    _M.LOADED: _("No loading heard"),
+    _M.VESSEL_DEPARTED: _("No departure heard"),
+    _M.VESSEL_ARRIVED: _("No arrival heard"),
+    _M.DISCHARGED: _("No discharge heard"),
+    _M.CY_AVAILABLE: _("No availability heard"),
+    _M.GATE_OUT_FULL: _("No gate-out heard"),
+    _M.CFS_AVAILABLE: _("No availability at the warehouse heard"),
+    _M.DELIVERED: _("No delivery heard"),
+    _M.EMPTY_RETURN: _("No empty return heard"),
+}
+
+EVENTS: Final[dict[str, Promise]] = {
+    "GTIN": _("Gate in"),
+    "GTOT": _("Gate out"),
+    "LOAD": _("Loaded"),
+    "DISC": _("Discharged"),
+    "DEPA": _("Departed"),
+    "ARRI": _("Arrived"),
+    "STUF": _("Stuffed"),
+    "STRP": _("Stripped"),
+    "PICK": _("Picked up"),
+    "DROP": _("Dropped off"),
+    "INSP": _("Inspected"),
+    "RSEA": _("Resealed"),
+    "RMVD": _("Removed"),
+    "AVPU": _("Available for pick-up"),
+    "AVDO": _("Available for drop-off"),
+    "CUSS": _("Customs selected for scan"),
+    "CUSI": _("Customs selected for inspection"),
+    "CUSR": _("Customs released"),
+    "RECE": _("Received"),
+    "DRFT": _("Drafted"),
+    "PENA": _("Pending approval"),
+    "PENU": _("Pending update"),
+    "REJE": _("Rejected"),
+    "APPR": _("Approved"),
+    "ISSU": _("Issued"),
+    "SURR": _("Surrendered"),
+    "SUBM": _("Submitted"),
+    "VOID": _("Void"),
+    "CONF": _("Confirmed"),
+    "REQS": _("Requested"),
+    "CMPL": _("Completed"),
+    "HOLD": _("Put on hold"),
+    "RELS": _("Released"),
+    "CANC": _("Cancelled"),
+}
+
+PAPERS: Final[dict[str, Promise]] = {
+    "CBR": _("booking request"),
+    "BKG": _("booking"),
+    "SHI": _("shipping instruction"),
+    "SRM": _("shipment release"),
+    "TRD": _("transport document"),
+    "ARN": _("arrival notice"),
+    "VGM": _("verified gross mass"),
+    "CAS": _("cargo survey"),
+    "CUS": _("customs inspection"),
+    "CUC": _("customs clearance"),
+    "DGD": _("dangerous goods declaration"),
+    "OOG": _("out of gauge"),
+    "HBL": _("house bill"),
+    "MBL": _("master bill"),
+}
+
+CLASSIFIERS: Final[dict[str, Promise]] = {
+    "ACT": pgettext_lazy("an event", "actual"),
+    "EST": pgettext_lazy("an event", "estimated"),
+    "PLN": pgettext_lazy("an event", "planned"),
+}
+
+STATUSES: Final[dict[str, Promise]] = {
+    "BOOKED": _("Booked"),
+    "UNDER_WAY": _("Under way"),
+    "ARRIVED": _("Arrived"),
+    "DONE": _("Completed"),
+    "CANCELLED": _("Cancelled"),
+}
+STATUS_TONES: Final = {
+    "BOOKED": "neutral", "UNDER_WAY": "info", "ARRIVED": "info", "DONE": "ok", "CANCELLED": "neutral",
+}  # fmt: skip
+
+SOURCE_KINDS: Final[dict[str, Promise]] = {
+    "terminal": _("terminal"),
+    "carrier": _("carrier"),
+    "rail": _("rail operator"),
+    "ais": _("vessel position"),
+    "aggregator": _("aggregator"),
+    "manual": _("entered by hand"),
+}
+
+TERMS: Final[dict[str, Promise]] = {
+    "CY": _("Available at the container yard"),
+    "CFS": _("Available at the warehouse"),
+    "DOOR": _("Delivered to the door"),
+}
+
+MODES: Final[dict[str, Promise]] = {"SEA": _("Sea"), "AIR": _("Air"), "ROAD": _("Road"), "RAIL": _("Rail")}
+MODE_ICONS: Final = {"SEA": "ship", "AIR": "plane", "ROAD": "truck", "RAIL": "train"}
+
+
+def milestone(code: str) -> str:
+    """The milestone's name; a code that we do not know stays a code."""
+    return str(MILESTONES.get(code, code))
+
+
+def missing(code: str) -> str:
+    """`No gate-out heard`."""
+    return str(MISSING.get(code, _("Not heard")))
+
+
+def event(code: str, *, laden: bool | None = None, document_type: str = "") -> str:
+    """An event in words: `Gate out, empty`, `Confirmed: booking`."""
+    name = str(MILESTONES.get(code) or EVENTS.get(code) or code)
+    if document_type:
+        return f"{name}: {PAPERS.get(document_type, document_type)}"
+    if laden is None:
+        return name
+    return str(_("%(event)s, full") if laden else _("%(event)s, empty")) % {"event": name}
+
+
+def source(key: str, kind: str) -> str:
+    """`maersk (carrier)`."""
+    return f"{key} ({SOURCE_KINDS.get(kind, kind)})" if kind else key
+
+
+def days(count: int) -> str:
+    """`2 days`."""
+    return ngettext("%(count)d day", "%(count)d days", count) % {"count": count}
+
+
+def hours(count: int) -> str:
+    """`3 hours`."""
+    return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
