@@ -60,7 +60,7 @@ def agree(account: Account, at: datetime = START, **more: object) -> Agreement:
     """An agreement in force, prepared and approved by two people."""
     with as_tenant(account.pk):
         row, _warnings = agreement_prepare(
-            spec=spec(**more), places=["CNSHA", "NLRTM", "SGSIN"], preparer=staff(Role.ACCOUNT_MANAGER), at=at
+            spec=spec(**more), preparer=staff(Role.ACCOUNT_MANAGER), at=at
         )
         return agreement_approve(public_id=row.public_id, approver=staff(Role.ADMIN), at=at)
 

@@ -6,14 +6,14 @@ Everything but the staff's list reads the entered scope; writes are in services.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import F, Sum
+from django.db.models import Count, F, Sum
 
 from kpis.engine import CloseConfig
-from kpis.models import Snapshot, SnapshotUnit
+from kpis.models import Snapshot, SnapshotRow, SnapshotUnit
 from kpis.selectors import month_figures, snapshot_list
 from kpis.types import Outcome
 from portal.lib.money import to_minor
@@ -26,6 +26,7 @@ from tiers.credits.state_rules import CreditState
 from tiers.promises.models import Agreement
 from tiers.promises.rules import Term
 from tiers.promises.selectors import agreements_approved, lane_of, premium_terms
+from tracking.models import Shipment
 
 ASSESSED: Final = ("OTD", "COMPLETENESS")  # what a month's close publishes so far
 RESERVED: Final = ("COMPUTED", "IN_REVIEW", "APPROVED", "ISSUED", "APPLIED", "DISPUTED")  # hold a part of the caps
@@ -292,3 +293,40 @@ def _posted(line: CreditLine) -> int:
     """Credit cost that stands for a line: its postings less their reversals."""
     rows = LedgerEntry.objects.filter(transaction__credit=line, account="CREDIT_COST")
     return int(rows.aggregate(s=Sum("minor"))["s"] or 0)
+
+
+# --- beside the list of accounts: inside a crossing ---
+
+
+@dataclass(slots=True)
+class Beside:
+    """What the operator's list shows of an account."""
+
+    under_way: int = 0
+    otd: SnapshotRow | None = None
+    credits: dict[str, int] = field(default_factory=dict)  # approved this year, by currency
+    waiting: int = 0
+
+
+def beside_accounts(tenant_ids: Sequence[int], *, at: datetime) -> dict[int, Beside]:
+    """Shipments under way, the last closed on-time figure and this year's credits by account; three queries."""
+    found = {pk: Beside() for pk in tenant_ids}
+    open_ = Shipment.objects.filter(tenant_id__in=tenant_ids, status__in=["BOOKED", "UNDER_WAY", "ARRIVED"])
+    for pk, n in open_.values_list("tenant_id").annotate(n=Count("id")).order_by():
+        found[pk].under_way = n
+    rows = SnapshotRow.objects.filter(tenant_id__in=tenant_ids, kpi="OTD", lane="").select_related("snapshot")
+    for row in rows.order_by("tenant_id", "-snapshot__period", "-snapshot__version").distinct("tenant_id"):
+        found[row.tenant_id].otd = row
+    lines = CreditLine.objects.filter(tenant_id__in=tenant_ids, period__gte=f"{at.year}-01", amount_minor__gt=0)
+    for pk, state, currency, minor in lines.values_list("tenant_id", "state", "currency", "amount_minor"):
+        if state in ("APPROVED", "ISSUED", "APPLIED"):
+            found[pk].credits[currency] = found[pk].credits.get(currency, 0) + minor
+        elif state in ("COMPUTED", "IN_REVIEW"):
+            found[pk].waiting += 1
+    return found
+
+
+def waiting_of_all() -> list[tuple[CreditLine, Tenant]]:
+    """Lines that wait for a person, over accounts, oldest first; inside a crossing only. 20 at most."""
+    rows = CreditLine.objects.select_related("tenant").filter(state__in=["COMPUTED", "IN_REVIEW"], amount_minor__gt=0)
+    return [(line, line.tenant) for line in rows.order_by("assessed_at", "id")[:20]]

@@ -243,8 +243,9 @@ def _draft_of(row: Agreement) -> Draft:
     )
 
 
-def agreement_faults(*, spec: AgreementSpec, places: Sequence[str], at: datetime) -> list[Fault]:
-    """What speaks against the agreement today, errors and warnings (5.2). `places`: those of its lane that exist."""
+def agreement_faults(*, spec: AgreementSpec, at: datetime) -> list[Fault]:
+    """What speaks against the agreement today, errors and warnings (5.2)."""
+    places = selectors.places_known({*spec.origins, *spec.destinations})
     rows = [r for r in Agreement.objects.all() if r.valid_to is None or r.valid_to > r.valid_from]
     found = installation()
     grace = int((found.parameters if found else {}).get("grace_days", GRACE_DAYS))
@@ -275,14 +276,12 @@ def agreement_faults(*, spec: AgreementSpec, places: Sequence[str], at: datetime
 
 
 @transaction.atomic
-def agreement_prepare(
-    *, spec: AgreementSpec, places: Sequence[str], preparer: Member, at: datetime
-) -> tuple[Agreement, list[Fault]]:
+def agreement_prepare(*, spec: AgreementSpec, preparer: Member, at: datetime) -> tuple[Agreement, list[Fault]]:
     """Stores the next version, not in force until a second person approves it; gives the warnings with it.
 
     Raises ValidationError, a message beside each field, each beginning with its code (5.2).
     """
-    found = agreement_faults(spec=spec, places=places, at=at)
+    found = agreement_faults(spec=spec, at=at)
     errors: dict[str, list[str]] = {}
     for fault in found:
         if not fault.is_warning:
