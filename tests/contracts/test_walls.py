@@ -8,30 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.conf import settings
-from django.db import connections, models
+from django.db import connections
 
-from portal.tenancy.owned import TenantOwned
+from portal.checks.walls import OPERATOR_WIDE, wall_breaches, wall_text, walled_models
 
 pytestmark = [pytest.mark.walls, pytest.mark.req("T3")]
-
-# Tables without a tenant, each with the reason why it holds nothing of any customer (R0.8).
-OPERATOR_WIDE = {
-    "django_migrations": "which migrations ran",
-    "django_content_type": "Django's list of models",
-    "django_session": "sign-in sessions: signed ids, read before a scope is known",
-    "auth_permission": "Django's list of permissions, unused",
-    "auth_group": "Django's groups, unused",
-    "auth_group_permissions": "Django's groups, unused",
-    "account_emailaddress": "allauth: addresses of sign-in identities, read before a scope is known",
-    "account_emailconfirmation": "allauth: unused, people come by invitation",
-    "mfa_authenticator": "allauth: sealed second factors of sign-in identities, read before a scope is known",
-    "tenancy_user": "sign-in identities: e-mail and password hash only, read before a scope is known",
-    "tenancy_installation": "the one operator",
-    "tenancy_attemptwindow": "tries by keyed digest, counted before a scope is known",
-    "tracking_place": "ports and places: operator-wide master data",
-}
 
 # SECURITY DEFINER functions, each with the reason why it must pass the wall.
 DEFINER = {
@@ -43,6 +25,12 @@ DEFINER = {
     "plimsoll_tenants_of_events": "which tenants hold versions of an event: ids only",
     "plimsoll_search_part": "search by part: filters by the scope's tenant itself",
     "plimsoll_due_outbox": "what the dispatcher publishes: ids only",
+    "plimsoll_active_tenants": "whom to ask what is due: ids only",
+    "plimsoll_outbox_gauges": "counts for /metrics: no rows",
+    "plimsoll_delivery_gauges": "counts for /metrics: no rows",
+    "plimsoll_active_tenants": "whose schedules run: ids only",
+    "plimsoll_outbox_gauges": "how much waits, for /metrics: counts only",
+    "plimsoll_delivery_gauges": "how many mails stand where, for /metrics: counts only",
 }
 
 
@@ -50,12 +38,6 @@ def ask(sql: str, *params: Any) -> list[tuple[Any, ...]]:
     with connections["owner"].cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
-
-
-def walled_models() -> list[type[models.Model]]:
-    return [
-        m for m in apps.get_models(include_auto_created=True) if issubclass(m, TenantOwned) or hasattr(m, "owner_field")
-    ]
 
 
 def ids_of(thing: Any) -> str:
@@ -88,9 +70,18 @@ def test_row_security_is_on_forced_and_one_plain_equality(model) -> None:
     permissive, roles, cmd, using, check = policies[0]
     assert (permissive, roles, cmd) == ("PERMISSIVE", "{public}", "ALL")
     assert using == check
-    assert using.replace("(", "").replace(")", "") == (
-        f"{column} = NULLIFcurrent_setting'app.tenant_id'::text, true, ''::text::bigint"
-    )
+    assert using.replace("(", "").replace(")", "") == wall_text(column)
+
+
+@pytest.mark.req("I8")
+def test_the_check_that_runs_in_production_sees_a_wall_taken_down() -> None:
+    assert list(wall_breaches()) == []
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("alter table notify_delivery no force row level security")
+        try:
+            assert [b["what"] for b in wall_breaches()] == ["row security is not forced"]
+        finally:
+            cursor.execute("alter table notify_delivery force row level security")
 
 
 @pytest.mark.req("T5")
