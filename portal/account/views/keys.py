@@ -15,6 +15,7 @@ from portal.account.forms import KeyForm
 from portal.account.keys import TooManyKeys, key_issue, key_revoke
 from portal.lib.errors import NotFound
 from portal.tenancy.models import ApiKey, Role
+from portal.tenancy.selectors import tenant_zone
 from portal.web.pages import TenantView
 from portal.web.policy import Policy
 from portal.web.stepup import ALL, WRITES
@@ -31,7 +32,7 @@ class Keys(TenantView):
         """The list."""
         valid, ended = selectors.key_list(at=self.at)
         context = {"title": _("API keys"), "keys": valid, "ended": ended, "new_url": reverse("people:key_new")}
-        return self.page("people/keys.html", context)
+        return self.page("people/keys.html", {**context, "zone": tenant_zone()})
 
 
 class NewKey(TenantView):
@@ -56,7 +57,8 @@ class NewKey(TenantView):
             except TooManyKeys as error:
                 form.add_error("label", error.sentence())
             else:
-                return self.page("people/key_made.html", {"title": _("Your new key"), "key": key, "text": text})
+                made = {"title": _("Your new key"), "key": key, "text": text, "zone": tenant_zone()}
+                return self.page("people/key_made.html", made)
         return self._form(form, 422)
 
     def _form(self, form: KeyForm, status: int = 200) -> HttpResponse:
@@ -74,7 +76,7 @@ class RevokeKey(TenantView):
         """The sentence and the button."""
         key = self._key(public_id)
         crumbs = [{"label": _("API keys"), "url": reverse("people:keys")}]
-        context = {"title": _("Revoke a key"), "key": key, "crumbs": crumbs}
+        context = {"title": _("Revoke a key"), "key": key, "crumbs": crumbs, "zone": tenant_zone()}
         return self.page("people/key_revoke.html", context)
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:

@@ -25,6 +25,7 @@ from portal.account.services import (
 )
 from portal.lib.errors import BadRequest, NotFound
 from portal.tenancy.models import STRONG_ROLES, Member, Role
+from portal.tenancy.selectors import tenant_zone
 from portal.web.pages import PageView, TenantView
 from portal.web.policy import Policy, staff
 from portal.web.stepup import ALL, WRITES
@@ -90,8 +91,10 @@ class _List(_Members):
             }
             for i in selectors.invitation_list(at=self.at)
         ]  # fmt: skip
-        context = {"title": _("Staff") if self.of_staff else _("Members"), "rows": rows, "invitations": invitations}
-        return self.page("people/members.html", {**context, "invite_url": self.to("invite")})
+        context = {"title": _("Staff") if self.of_staff else _("Members"), "rows": rows, "zone": tenant_zone()}
+        return self.page(
+            "people/members.html", {**context, "invitations": invitations, "invite_url": self.to("invite")}
+        )
 
 
 class _Invite(_Members):

@@ -23,6 +23,7 @@ from portal.account.second_factor import (
 )
 from portal.account.services import security_notice
 from portal.account.sessions import session_factor_set, sessions_end
+from portal.lib import seal
 from portal.tenancy.models import STRONG_ROLES
 from portal.tenancy.selectors import installation
 from portal.web.pages import PageView
@@ -69,7 +70,7 @@ class Activate(PageView):
         """A new secret each time; it lives in the session until it is confirmed."""
         if second_factor_of(self.member.user_id) is not None:
             return redirect("mfa_index")
-        request.session[_SECRET] = totp.secret_new()
+        request.session[_SECRET] = seal.seal(totp.secret_new())
         return self._form(ActivateForm(**self._arguments(request)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -86,7 +87,7 @@ class Activate(PageView):
         return _codes_page(self, codes, first=True)
 
     def _arguments(self, request: HttpRequest) -> dict[str, Any]:
-        return {"secret": request.session[_SECRET], "user_id": self.member.user_id, "at": self.at}
+        return {"secret": seal.unseal(request.session[_SECRET]), "user_id": self.member.user_id, "at": self.at}
 
     def _form(self, form: ActivateForm, status: int = 200) -> HttpResponse:
         found = installation()

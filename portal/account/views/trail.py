@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portal.account import selectors
 from portal.account.actions import action_label
 from portal.tenancy.models import AuditEntry, Role
+from portal.tenancy.selectors import tenant_zone
 from portal.web.pages import PageView, TenantView, pager
 from portal.web.policy import Policy, staff
 
@@ -37,16 +38,20 @@ class _Trail(PageView):
             "people/trail.html",
             {
                 "title": _("Audit trail"), "rows": [_row(entry) for entry in found.rows], "chips": chips,
+                "zone": tenant_zone(),
                 "pager": pager(request, older=found.older, newer=found.newer),
             },
         )  # fmt: skip
 
 
 def _row(entry: AuditEntry) -> dict[str, Any]:
+    actor, _open, address = entry.actor.partition(" <")
     details = ", ".join(f"{name}: {value}" for name, value in sorted(entry.details.items()) if value not in ("", None))
     return {
-        "at": entry.at, "actor": entry.actor, "action": entry.action, "label": action_label(entry.action),
-        "object": f"{entry.object_type} {entry.object_id}".strip(), "details": details,
+        "at": entry.at, "actor": actor, "address": address.rstrip(">"), "action": entry.action,
+        "label": action_label(entry.action),
+        "object_type": entry.object_type, "object_id": entry.object_id,
+        "details": details,
     }  # fmt: skip
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from portal.account import totp
 from portal.lib import clock
 from portal.tenancy.keys import key_check
-from tests import cast
+from tests import cast, servers
 from tests.portal.account import doors
 
 
@@ -85,3 +89,37 @@ def test_codes_follow_rfc_6238():
     secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
     for seconds, code in ((59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")):
         assert totp.code_of_step(secret, seconds // 30) == code
+
+
+def _setup(database: str, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value.replace(f"/{_own_database()}?", f"/{database}?") for name, value in os.environ.items()}
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", str(settings.BASE_DIR / "manage.py"), "setup", *words],
+        env=environment | {"PLIMSOLL_NO_BOOTSTRAP": "1"}, capture_output=True, text=True, timeout=120,
+        stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+
+
+def _own_database() -> str:
+    return str(settings.DATABASES["default"]["NAME"])
+
+
+@pytest.mark.slow
+def test_setup_on_an_empty_installation():
+    database = f"{_own_database()}_setup"
+    servers.copy_template(os.environ["PLIMSOLL_TEST_ADMIN"], database)
+    words = ["--name", "Nord Forwarding", "--code", "nord", "--currency", "eur", "--admin-email", "First@Example.com",
+             "--admin-name", "First Admin"]  # fmt: skip
+    for bad in ([], words, [*words, "--zone", "Mars/Base"], [*words, "--zone", "UTC", "--code", "n o r d"]):
+        refused = _setup(database, *bad)
+        assert refused.returncode == 2, refused.stderr
+        assert "Traceback" not in refused.stderr
+        assert len(refused.stderr.strip().splitlines()) == 1
+    done = _setup(database, *words, "--zone", "Europe/Berlin", "--json")
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    assert printed["operator"] == "NORD"
+    assert printed["email"] == "first@example.com"
+    assert printed["url"].startswith(f"{settings.PUBLIC_URL}/accounts/invitation/")
+    again = _setup(database, "--admin-email", "second@example.com", "--admin-name", "Second", "--json")
+    assert again.returncode == 0, again.stderr  # nobody administers yet: a new link
