@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,10 +20,12 @@ from portal.lib import clock
 from portal.lib.faults import declare, fault
 from portal.outbox.models import OutboxRow, RowState
 from portal.outbox.selectors import due_rows
+from portal.outbox.services import heartbeat
 from portal.tenancy.context import as_tenant
 
 BATCH: Final = 500
 IDLE_SECONDS: Final = 0.5
+BEAT_SECONDS: Final = 10.0
 TROUBLE_SECONDS: Final = 1.0
 
 declare("dispatcher.after_mark", "rows are marked published, nothing has reached the broker")
@@ -116,10 +119,13 @@ def _unmark(pairs: list[tuple[int, int]]) -> None:
 def run(stop: threading.Event) -> None:
     """Publishes until `stop` is set; database or broker away: waits and tries again, never ends by itself (P3)."""
     publisher = CeleryPublisher()
-    in_trouble = False
+    in_trouble, beat_due = False, 0.0
     while not stop.is_set():
         try:
             close_old_connections()
+            if time.monotonic() >= beat_due:
+                heartbeat("dispatcher", at=clock.now())
+                beat_due = time.monotonic() + BEAT_SECONDS
             published = publish_due(publisher)
             if in_trouble:
                 _log.info("publishing again")

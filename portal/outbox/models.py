@@ -72,3 +72,10 @@ class OutboxRow(TenantOwned):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Heartbeat(models.Model):
+    """When a kind of process last said that it works (P1). Holds nothing of any customer."""
+
+    process = code_field(32, unique=True)
+    at = models.DateTimeField()

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from portal.outbox.models import Heartbeat
 from portal.tenancy.context import no_tenant
 
 
@@ -37,3 +38,9 @@ def outbox_gauges() -> dict[str, int]:
         cursor.execute("select waiting, dead, oldest_seconds from plimsoll_outbox_gauges()")
         waiting, dead, oldest = cursor.fetchone()
     return {"outbox_waiting": int(waiting), "outbox_dead": int(dead), "outbox_oldest_seconds": int(oldest)}
+
+
+def heartbeat_ages(*, at: datetime) -> dict[str, int]:
+    """Seconds since each kind of process last said that it works; one that never did is missing (P1)."""
+    beats = Heartbeat.objects.values_list("process", "at").order_by("process")
+    return {f"{process}_silent_seconds": max(0, int((at - last).total_seconds())) for process, last in beats}

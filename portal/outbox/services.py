@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.lib.facts import Audience, Fact
-from portal.outbox.models import OutboxRow, RowKind, RowState
+from portal.outbox.models import Heartbeat, OutboxRow, RowKind, RowState
 
 _LONGEST_KEY: Final = 200
 HISTORY: Final = timedelta(hours=72)  # facts older than this when recorded are no news (R1.1)
@@ -110,3 +110,10 @@ def run_again(name: str, *, key: str, at: datetime) -> bool:
             fence=F("fence") + 1, reason="",
         )
     )  # fmt: skip
+
+
+def heartbeat(process: str, *, at: datetime) -> None:
+    """A process says that it works (P1)."""
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(process=process, at=at)], update_conflicts=True, unique_fields=["process"], update_fields=["at"]
+    )

@@ -14,6 +14,7 @@ from portal.lib import clock
 from portal.outbox.handlers import DueCheck, due_checks
 from portal.outbox.runner import row_run
 from portal.outbox.selectors import active_tenants
+from portal.outbox.services import heartbeat
 from portal.tenancy.context import as_tenant
 from portal.tenancy.tasks import TenantTask
 
@@ -29,6 +30,8 @@ def run(*, row_id: int, **later: object) -> None:
 @shared_task(name="outbox.what_is_due")  # type: ignore[untyped-decorator]
 def what_is_due(**later: object) -> None:
     """Asks every registered check, each for itself: one that fails keeps no other from being asked."""
+    for process in ("scheduler", "worker"):  # one asked, the other answers
+        heartbeat(process, at=clock.now())
     for check in due_checks():
         for tenant_id in active_tenants() if check.each_tenant else [None]:
             try:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from portal.account.facts import Invited
+from portal.lib import seal
 from portal.lib.facts import Fact
 from portal.notify import channels, services
 from portal.notify.models import Delivery, NoticePreference, Phase, SuppressedAddress
@@ -116,7 +117,7 @@ def test_managers_hear_of_money_and_one_person_of_an_invitation(acme: Account, s
     assert (invitation.phase, invitation.fact) == (Phase.SENT, {})  # its secret link is forgotten
     (mail,) = [m for m in sink.to("jo@example.com") if m["Message-ID"] == invitation.message_id]
     assert mail["List-Unsubscribe"] is None
-    assert "https://portal.example.com/" in mail.get_payload()[0].get_payload(decode=True).decode()
+    assert seal.unseal(Invited.example().link) in mail.get_payload()[0].get_payload(decode=True).decode()
 
 
 @pytest.mark.req("O10")
