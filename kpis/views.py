@@ -108,7 +108,7 @@ class SnapshotPage(SnapshotView):
         })  # fmt: skip
 
     def _shipment(self, public_id: str) -> str:
-        return self.url("tracking:shipment", public_id=public_id)
+        return f"{self.url('tracking:shipments')}/{public_id}"
 
     def _excluded(self, row: Any) -> str:
         return " · ".join(

@@ -115,7 +115,7 @@ class CreditPage(CreditView):
         })  # fmt: skip
 
     def _shipment(self, public_id: str) -> str:
-        return self.url("tracking:shipment", public_id=public_id)
+        return f"{self.url('tracking:shipments')}/{public_id}"
 
     def _callouts(self, line: CreditLine) -> list[dict[str, Any]]:
         if line.state == CreditState.REJECTED:
