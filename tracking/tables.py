@@ -28,6 +28,8 @@ Row = Mapping[str, Any]
 _AT_ORIGIN: Final = frozenset({"GATE_IN_FULL", "CFS_RECEIVED", "LOADED", "VESSEL_DEPARTED"})
 _AT_PORT: Final = frozenset({"VESSEL_ARRIVED", "AT_ANCHOR", "DISCHARGED"})
 
+_ONE_LINE: Final = {"td": {"class": "nowrap"}}
+
 
 def zone_of(row: Row) -> str:
     """The zone of the final place; empty where it is unknown."""
@@ -60,10 +62,10 @@ class ShipmentTable(LeanTable):
 
     shipment = tables.Column(verbose_name=gettext_lazy("Shipment"), attrs={"td": {"class": "cell-title"}})
     promise = tables.Column(verbose_name=gettext_lazy("Promise"), attrs={"td": {"class": "cell-status"}})
-    status = tables.Column(verbose_name=gettext_lazy("Status"))
+    status = tables.Column(verbose_name=gettext_lazy("Status"), attrs=_ONE_LINE)
     route = tables.Column(verbose_name=gettext_lazy("Route"))
-    promised = tables.Column(verbose_name=gettext_lazy("Promised"))
-    expected = tables.Column(verbose_name=gettext_lazy("Expected"))
+    promised = tables.Column(verbose_name=gettext_lazy("Promised"), attrs=_ONE_LINE)
+    expected = tables.Column(verbose_name=gettext_lazy("Expected"), attrs=_ONE_LINE)
     last = tables.Column(verbose_name=gettext_lazy("Last event"))
     boxes = tables.Column(verbose_name=gettext_lazy("Containers"))
 
@@ -98,14 +100,13 @@ class ShipmentTable(LeanTable):
         told = _("via %(port)s") % {"port": via} if via else ""
         if row["mode"] != "SEA":
             told = str(wording.MODES.get(row["mode"], row["mode"]))
-        return format_html("<span>{} → {}{}</span>", origin, destination, _sub(told))
+        return format_html("{} → {}{}", origin, destination, _sub(told))
 
     def cell_promised(self, row: Row) -> SafeString:
         """The promised local day."""
         if row["due_at"] is None:
             return void(_("none made"))
-        shown = time_at(row["due_date"]) if row["due_date"] else time_at(row["due_at"], zone_of(row), "day")
-        return format_html('<span class="nowrap">{}</span>', shown)
+        return time_at(row["due_date"]) if row["due_date"] else time_at(row["due_at"], zone_of(row), "day")
 
     def cell_expected(self, row: Row) -> SafeString:
         """The actual once it is there, else the estimate, else a word that there is none."""
@@ -114,7 +115,7 @@ class ShipmentTable(LeanTable):
             return void(_("no estimate"))
         note = _("actual") if row["final_at"] else _("estimate") if at >= self.now else _("passed, nothing heard")
         day = time_at(at, zone_of(row), "day")
-        return format_html('<span><span class="nowrap">{}</span>{}</span>', day, _sub(note))
+        return format_html("{}{}", day, _sub(note))
 
     def cell_last(self, row: Row) -> SafeString:
         """The latest milestone and its time at its place."""
@@ -122,7 +123,7 @@ class ShipmentTable(LeanTable):
             return self._nothing
         at = time_at(row["latest_at"], _latest_zone(row), "short") if row["latest_at"] else ""
         name = wording.milestone(row["latest"])
-        return format_html('<span>{}<span class="sub nowrap">{}</span></span>', name, at)
+        return format_html('{}<span class="sub nowrap">{}</span>', name, at)
 
     def cell_boxes(self, row: Row) -> SafeString:
         """The first container's number and how many more."""
@@ -130,7 +131,7 @@ class ShipmentTable(LeanTable):
         if not boxes:
             return self._nothing
         more = _sub(_("and %(count)d more") % {"count": len(boxes) - 1}) if len(boxes) > 1 else ""
-        return format_html('<span><span class="ref">{}</span>{}</span>', boxes[0], more)
+        return format_html('<span class="ref">{}</span>{}', boxes[0], more)
 
 
 def _sub(text: str | None) -> SafeString | str:

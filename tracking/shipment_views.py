@@ -1,0 +1,201 @@
+"""Pages of one shipment: its story, the list of everything heard, one event with its part of the message.
+
+What belongs to another account answers like what does not exist (T6). Words are made in shipment_pages.py.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.lib.errors import NotFound
+from portal.web.templatetags.ui import time_at
+from tracking import shipment_pages as pages
+from tracking import wording
+from tracking.dossier import Dossier, dossier, eta_moves, event_row
+from tracking.milestones import bind
+from tracking.models import SightingRow
+from tracking.reasons import sentence
+from tracking.types import Precision
+from tracking.views import ShipmentView
+
+
+class _OneShipment(ShipmentView):
+    def dossier(self, public_id: str) -> Dossier:
+        """The entered account's shipment; raises NotFound."""
+        found = dossier(public_id, now=self.at, every_event=self.every_event)
+        if found is None:
+            raise NotFound
+        return found
+
+    def crumbs(self, found: Dossier | None = None) -> list[dict[str, str]]:
+        """Back to the list, and to the shipment from what hangs below it."""
+        listed = []
+        if self.member.is_staff:
+            listed.append({"label": self.account.name})
+        listed.append({"label": _("Shipments"), "url": self.url("tracking:shipments")})
+        if found is not None:
+            url = self.url("tracking:shipment", public_id=found.shipment.public_id)
+            listed.append({"label": found.shipment.ref, "url": url})
+        return listed
+
+    def event_url(self, found: Dossier, number: int) -> str:
+        """The address of one event."""
+        return self.url("tracking:event", public_id=found.shipment.public_id, number=number)
+
+
+class ShipmentPage(_OneShipment):
+    """One shipment: promised, expected, actual; the way; the time line; what is missing."""
+
+    def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
+        """The story as of now."""
+        found = self.dossier(public_id)
+        shipment, prospect = found.shipment, found.prospect
+        told = eta_moves(found, now=self.at) if found.core is None else []
+        events_url = self.url("tracking:events", public_id=public_id)
+        return self.page("tracking/shipment.html", {
+            "title": shipment.ref, "crumbs": self.crumbs(),
+            "shipment": {"ref": shipment.ref, "sub": _sub(found)},
+            "status": {"tone": prospect.tone(self.at), "label": prospect.words(self.at)},
+            "state": {"tone": wording.STATUS_TONES.get(shipment.status, "neutral"), "label": prospect.status_words()},
+            "callouts": _callouts(found),
+            "summary": pages.summary(found, self.at),
+            "route": pages.route(found),
+            "timeline": pages.timeline(found, self.at, lambda number: self.event_url(found, number)),
+            "timeline_note": "" if found.core is None else _("Core events. Priority and Premium show every event."),
+            "missing": pages.missing(found),
+            "containers": pages.containers(found),
+            "references": pages.references(found),
+            "promise": pages.promise(found),
+            "eta_moves": pages.moves(found, told) if len(told) > 1 else [],
+            "raw_url": events_url if found.rows else "",
+        })  # fmt: skip
+
+
+def _sub(found: Dossier) -> str:
+    places = [found.name_of(c) for c in (found.shipment.pol, found.shipment.final_place or found.shipment.pod)]
+    count = len([c for c in found.containers if c.removed_at is None])
+    boxes = ngettext("%(count)d container", "%(count)d containers", count) % {"count": count} if count else ""
+    return " · ".join(p for p in (" → ".join(p for p in places if p), found.shipment.carrier, boxes) if p)
+
+
+def _callouts(found: Dossier) -> list[dict[str, Any]]:
+    notes = []
+    if found.facts.conflicts and found.core is None:
+        notes.append({
+            "tone": "warn", "title": _("Sources disagree"),
+            "text": _("Two sources stand more than six hours apart; the time line shows what each of them says."),
+        })  # fmt: skip
+    return notes
+
+
+class Events(_OneShipment):
+    """Everything heard about a shipment, in the order heard: what holds, what was replaced or withdrawn."""
+
+    def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
+        """One line an event; a Standard account sees those of the critical five."""
+        found = self.dossier(public_id)
+        rows = [
+            self._row(found, number, row)
+            for number, row in enumerate(found.rows, start=1)
+            if found.visible(found.sightings[number - 1])
+        ]
+        return self.page("tracking/events.html", {
+            "title": _("Events"), "crumbs": self.crumbs(found), "rows": rows[::-1],
+            "subtitle": _("Everything heard, newest first. A correction stands beside what it corrects."),
+        })  # fmt: skip
+
+    def _row(self, found: Dossier, number: int, row: SightingRow) -> dict[str, Any]:
+        return {
+            "url": self.event_url(found, number), "number": number, "label": _event_name(row),
+            "state": _state(found, number), "source": wording.source(row.source, row.source_kind),
+            "classifier": wording.CLASSIFIERS.get(row.classifier, row.classifier), "container": row.container,
+            "place": found.name_of(row.place), "at": row.event_time, "zone": _zone(found, row),
+            "precision": "day" if row.precision == Precision.DAY else "minute", "heard_at": row.recorded_at,
+        }  # fmt: skip
+
+
+class Event(_OneShipment):
+    """One event: what it says, when we heard it, and the part of its message that concerns this shipment."""
+
+    def get(self, request: HttpRequest, public_id: str, number: int) -> HttpResponse:
+        """The n-th event heard of the shipment, counted from 1."""
+        found = self.dossier(public_id)
+        if not 1 <= number <= len(found.rows) or not found.visible(found.sightings[number - 1]):
+            raise NotFound
+        row = event_row(found.shipment, found.rows[number - 1].pk)
+        return self.page("tracking/event.html", {
+            "title": _event_name(row), "crumbs": self.crumbs(found), "state": _state(found, number),
+            "facts": self._facts(found, row, number), "warnings": [sentence(w) for w in row.warnings],
+            "raw": {"lines": _lines(row.payload), "label": _("This shipment's part of the message")},
+            "previous_url": self._neighbour(found, number, -1), "next_url": self._neighbour(found, number, 1),
+            "message_url": reverse("ops:tracking_message", kwargs={"public_id": row.message})
+            if self.member.is_staff and row.message else "",
+        })  # fmt: skip
+
+    def _neighbour(self, found: Dossier, number: int, step: int) -> str:
+        other = number + step
+        while 1 <= other <= len(found.rows):
+            if found.visible(found.sightings[other - 1]):
+                return self.event_url(found, other)
+            other += step
+        return ""
+
+    def _facts(self, found: Dossier, row: SightingRow, number: int) -> list[dict[str, Any]]:
+        zone = _zone(found, row)
+        precision = "day" if row.precision == Precision.DAY else "minute"
+        bound = bind(found.sightings[number - 1], found.journey)
+        said = [
+            (_("Says"), wording.CLASSIFIERS.get(row.classifier, row.classifier), False),
+            (_("Time"), time_at(row.event_time, zone, precision) if row.event_time else None, False),
+            (_("As written"), row.local_text, True),
+            (_("Place"), f"{found.name_of(row.place)} ({row.place})" if row.place else "", False),
+            (_("Facility"), row.facility, True),
+            (_("Container"), row.container, True),
+            (_("Milestone"), wording.milestone(bound[0]) if bound else _("none: shown on the time line only"), False),
+            (_("Source"), wording.source(row.source, row.source_kind), False),
+            (_("Heard"), time_at(row.recorded_at, zone), False),
+            (_("Created at the source"), time_at(row.source_created_at, zone) if row.source_created_at else "", False),
+            (_("Event id at the source"), row.source_event_id, True),
+            (_("Withdraws"), row.retracts, True),
+            (_("Vessel"), " ".join(p for p in (row.vessel, row.vessel_imo, row.voyage) if p), False),
+            (_("Reason given"), row.reason, False),
+            (_("Entered by"), row.entered_by, False),
+            (_("Digest of this part"), row.payload_hash, True),
+        ]
+        return [{"label": label, "value": value, "mono": mono} for label, value, mono in said if value]
+
+
+def _event_name(row: SightingRow) -> str:
+    if row.retracts:
+        return _("Withdrawal")
+    return wording.event(row.code, laden=row.laden, document_type=row.document_type)
+
+
+def _zone(found: Dossier, row: SightingRow) -> str:
+    return found.zone_of(row.place) or row.zone or found.zone.key
+
+
+def _state(found: Dossier, number: int) -> dict[str, str]:
+    """Whether the event holds: in force, corrected, withdrawn, or told before."""
+    own = found.sightings[number - 1]
+    if own.retracts is not None:
+        return {"tone": "neutral", "label": _("Withdrawal")}
+    if own.id in found.facts.live_ids:
+        return {"tone": "ok", "label": _("In force")}
+    same = [s for s in found.sightings if s.source == own.source]
+    if any(s.retracts == own.event_key for s in same):
+        return {"tone": "late", "label": _("Withdrawn")}
+    if any(s.event_key == own.event_key and s.id != own.id for s in same):
+        return {"tone": "neutral", "label": _("Corrected")}
+    return {"tone": "neutral", "label": _("Told before")}
+
+
+def _lines(payload: Any) -> list[dict[str, Any]]:
+    text = json.dumps(payload, indent=2, ensure_ascii=False)
+    return [{"n": n, "text": line} for n, line in enumerate(text.splitlines(), start=1)]
