@@ -94,7 +94,7 @@ def body_of(request: HttpRequest) -> bytes:
 
 def _json_or_refuse(body: bytes) -> None:
     try:
-        strictjson.loads(body)
+        strictjson.loads(body, limits=strictjson.DOOR)
     except Unreadable as fault:
         raise Unparsable(detail=fault.detail) from None
 

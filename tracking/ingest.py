@@ -36,9 +36,10 @@ from tracking.models import (
 from tracking.reasons import Reason, sentence
 from tracking.registry import adapter_for
 from tracking.timing import Timed, timed
-from tracking.types import CanonicalEvent, Parsed, Refusal, Unreadable
+from tracking.types import CanonicalEvent, Parsed, Precision, Refusal, Unreadable
 
 MAX_FRAGMENT: Final = 2_000
+HISTORY: Final = "HISTORY"  # the channel of history files: recorded when the file says, told to nobody (R1.1)
 
 
 class IdempotencyConflict(PortalError):
@@ -124,20 +125,21 @@ def message_process(*, public_id: str, at: datetime) -> InboundMessage:
             bytes(message.raw.body)
         )
     except Unreadable as fault:
-        parsed = Parsed(refusals=(Refusal(code=fault.code, position="$", detail=fault.detail),))
-    run = Run(source=message.source, message=message, at=at, own_tenant=_own_tenant())
+        parsed = Parsed(refusals=(Refusal(code=fault.code, position=fault.position, detail=fault.detail),))
+    run = Run(source=message.source, message=message, at=at, own_tenant=own_tenant())
     items = run.apply(parsed)
-    _finish(message, items, at)
+    message_finish(message, items, at)
     return message
 
 
-def _own_tenant() -> int | None:
+def own_tenant() -> int | None:
     """A tenant's own source can report on that tenant only (R1.0)."""
     entered = scope()
     return None if entered == OPERATOR_ID else entered
 
 
-def _finish(message: InboundMessage, items: Sequence[Item], at: datetime) -> None:
+def message_finish(message: InboundMessage, items: Sequence[Item], at: datetime) -> None:
+    """Counts what became of each event and marks the message applied, in the transaction that applied it (I2)."""
     message.events_received = len(items)
     message.events_quarantined = sum(1 for i in items if i.refused is not None)
     message.events_accepted = sum(1 for i in items if i.accepted)
@@ -187,17 +189,31 @@ class Run:
         zones = dict(Place.objects.filter(code__in=codes).values_list("code", "zone"))
         items = []
         for event in parsed.events:
-            recorded_at = min(event.recorded_at or self.at, self.at) if self.is_backfill else self.at
-            if event.place and event.place not in zones:
+            place_zone = zones.get(event.place or "")
+            if event.place and event.place not in zones and Reason.UNKNOWN_PLACE not in event.warnings:
                 event = replace(event, warnings=(*event.warnings, Reason.UNKNOWN_PLACE))
+            recorded_at = self._learned(event, place_zone)
             found = timed(
                 event,
-                place_zone=zones.get(event.place or ""),
+                place_zone=place_zone,
                 recorded_at=recorded_at,
                 future_act_as_est=self.source.future_act_as_est,
             )
             items.append(self._item(found, recorded_at))
         return items
+
+    def _learned(self, event: CanonicalEvent, place_zone: str | None) -> datetime:
+        """Our clock; for history what the file says, else when it happened, never later than our clock (R1.1).
+
+        A bare day says when it was learned no better than when it happened: on that day at its place, not before it.
+        """
+        if not self.is_backfill:
+            return self.at
+        told = event.recorded_at
+        if told is None or (event.precision == Precision.DAY and f"{told:%Y-%m-%dT%H:%M}" == f"{event.local[:10]}T00:00"):
+            happened = timed(event, place_zone=place_zone, recorded_at=self.at).at
+            told = max(filter(None, (told, happened)), default=self.at)
+        return min(told, self.at)
 
     def _item(self, found: Timed, recorded_at: datetime) -> Item:
         item = Item(position=found.event.position, event=found.event, at=found.at, zone=found.zone,
@@ -418,7 +434,9 @@ def quarantined_apply(*, rows: Sequence[Quarantined], at: datetime) -> list[Item
     """
     done: list[Item] = []
     for row in rows:
-        run = Run(source=row.source, message=row.message, at=at, own_tenant=_own_tenant())
+        is_history = row.message.channel == HISTORY
+        run = Run(source=row.source, message=row.message, at=at, own_tenant=own_tenant(), is_backfill=is_history,
+                  quiet=is_history)  # fmt: skip
         items = _again(run, row)
         run.apply_items(items)
         row.attempts += 1
@@ -434,12 +452,7 @@ def quarantined_apply(*, rows: Sequence[Quarantined], at: datetime) -> list[Item
 
 def _again(run: Run, row: Quarantined) -> list[Item]:
     if row.event is not None:
-        event = event_from_json(row.event)
-        codes = [event.place] if event.place else []
-        zones = dict(Place.objects.filter(code__in=codes).values_list("code", "zone"))
-        found = timed(event, place_zone=zones.get(event.place or ""), recorded_at=run.at,
-                      future_act_as_est=run.source.future_act_as_est)  # fmt: skip
-        return [run._item(found, run.at)]
+        return run._timed(Parsed(events=(event_from_json(row.event),)))
     parsed = adapter_for(row.source.format, row.message.content_type, row.message.file_name).parse(
         bytes(row.message.raw.body)
     )
@@ -452,5 +465,6 @@ def _again(run: Run, row: Quarantined) -> list[Item]:
 
 
 __all__ = [
-    "Container", "IdempotencyConflict", "Item", "Run", "message_process", "message_receive", "quarantined_apply",
+    "HISTORY", "Container", "IdempotencyConflict", "Item", "Run", "message_finish", "message_process",
+    "message_receive", "own_tenant", "quarantined_apply",
 ]  # fmt: skip

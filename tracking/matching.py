@@ -47,7 +47,9 @@ def voyage_ref(imo: str | None, voyage: str | None) -> set[tuple[str, str]]:
 
 def levels(event: CanonicalEvent) -> list[set[tuple[str, str]]]:
     """The event's references, the surest first: shipment, paper, container, vessel call."""
-    paper = _refs("BOOKING", event.booking) | _refs("MBL", event.bill_of_lading) | _refs("HBL", event.bill_of_lading)
+    bookings = [event.booking, *(value for kind, value in event.references if kind == "BKG")]
+    bills = [event.bill_of_lading, *(value for kind, value in event.references if kind == "TRD")]
+    paper = _refs("BOOKING", *bookings) | _refs("MBL", *bills) | _refs("HBL", *bills)
     found = [
         _refs("SHIPMENT", event.shipment_ref),
         paper,

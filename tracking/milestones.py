@@ -162,7 +162,7 @@ def _departed(s: Sighting, j: Journey) -> tuple[Milestone, str] | None:
 def _arrived(s: Sighting, j: Journey) -> tuple[Milestone, str] | None:
     if s.kind != Kind.TRANSPORT or not _over_water(s) or s.is_transshipment or not _at(s, j.pod, "POD"):
         return None
-    anchored = s.source in j.arrival_is_anchorage
+    anchored = s.source in j.arrival_is_anchorage or s.place_role == "ANCH"
     return (_M.AT_ANCHOR if anchored else _M.VESSEL_ARRIVED), j.pod or s.place or ""
 
 

@@ -32,7 +32,7 @@ class Limits:
     bytes: int = 64 * 1024 * 1024
     depth: int = 32
     items: int = 1_000_000  # values in the whole document
-    length: int = 200_000  # entries of a list at the top
+    length: int = 200_000  # entries of a list at the top, or of one that an object at the top holds
 
 
 FILE: Final = Limits()
@@ -66,10 +66,10 @@ def loads(raw: bytes, *, limits: Limits = FILE) -> Any:
         ) from None
     except RecursionError:
         raise Unreadable(Reason.TOO_DEEP, "The message is nested too deep.") from None
-    if isinstance(value, list) and len(value) > limits.length:
-        raise Unreadable(
-            Reason.TOO_MANY_ITEMS, f"The message holds {len(value)} events; {limits.length} are allowed in one message."
-        )
+    lists = [value] if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+    longest = max((len(found) for found in lists if isinstance(found, list)), default=0)
+    if longest > limits.length:
+        raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds {longest} items; {limits.length} are allowed.")
     return value
 
 

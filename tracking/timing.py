@@ -81,6 +81,9 @@ def _local_instant(event: CanonicalEvent, zone: ZoneInfo, warnings: list[str]) -
         return naive.astimezone(UTC)
     local = naive.replace(tzinfo=zone, fold=0)
     warnings.append(Reason.ZONE_FROM_FACILITY)
-    if local.utcoffset() != naive.replace(tzinfo=zone, fold=1).utcoffset():
+    instant = local.astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) != naive:
+        warnings.append(Reason.SKIPPED_LOCAL_TIME)
+    elif local.utcoffset() != naive.replace(tzinfo=zone, fold=1).utcoffset():
         warnings.append(Reason.AMBIGUOUS_LOCAL_TIME)
-    return local.astimezone(UTC)
+    return instant

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from tracking import identifiers, strictjson
+from tracking import codes, identifiers, strictjson
 from tracking.fields import (
     Fault,
     Fields,
@@ -36,29 +36,6 @@ _CODE_FIELD: Final = {
     Kind.EQUIPMENT: "equipmentEventTypeCode",
     Kind.SHIPMENT: "shipmentEventTypeCode",
 }
-_OF_2_2: Final = frozenset(
-    {"LOAD", "DISC", "GTIN", "GTOT", "STUF", "STRP", "PICK", "DROP", "INSP", "RSEA", "RMVD"}  # equipment
-)
-_CODES: Final = {
-    Kind.TRANSPORT: frozenset({"ARRI", "DEPA"}),
-    Kind.EQUIPMENT: _OF_2_2 | {"AVPU", "AVDO", "CUSS", "CUSI", "CUSR", "WAYP", "CROS"},
-    Kind.SHIPMENT: frozenset(
-        {
-            *("RECE", "DRFT", "PENA", "PENU", "REJE", "APPR", "ISSU", "SURR", "SUBM", "VOID", "CONF", "REQS", "CMPL"),
-            *("HOLD", "RELS", "PENC", "CANC"),
-        }
-    ),
-}
-_DOCUMENTS: Final = frozenset(
-    {
-        *("CBR", "BKG", "BOK", "SHI", "SRM", "TRD", "ARN", "VGM", "CAS", "CUS", "DGD", "OOG"),
-        *("DEI", "DEO", "TRO", "CRO", "CUC", "CQU", "INV"),
-    }
-)
-_MODES: Final = frozenset({"VESSEL", "RAIL", "TRUCK", "BARGE", "MULTIMODAL"})
-_AT_ANCHOR: Final = frozenset({"ANCH", "PBPL"})  # an arrival there is not an arrival at berth
-_LADEN: Final = {"LADEN": True, "EMPTY": False}
-_ARRIVING: Final = frozenset({"ARRI", "DISC"})  # these end a voyage; what follows starts with the export voyage
 _NEVER: Final = frozenset({"eventClassification", "eventRouting", "eventUpdatedDateTime", "isRetracted"})  # in 2.2
 
 
@@ -165,7 +142,7 @@ def _code(data: Fields, kind: Kind, at: str) -> str:
     name = _CODE_FIELD[kind]
     if text_of(data, name, at) is None and text_of(data, "eventTypeCode", at) is not None:
         name = "eventTypeCode"  # the older name
-    return code_of(data, name, at, _CODES[kind])
+    return code_of(data, name, at, codes.BY_KIND[kind])
 
 
 def _classifier(data: Fields, at: str) -> Classifier:
@@ -200,7 +177,7 @@ def _references(data: Fields, at: str) -> dict[str, Any]:
     booking = bill = None
     further: list[tuple[str, str]] = []
     for kind, value in papers:
-        if kind in ("BKG", "BOK") and booking is None:
+        if kind in codes.BOOKING_PAPERS and booking is None:
             booking = value
         elif kind == "TRD" and bill is None:
             bill = value
@@ -246,14 +223,14 @@ def _call(
         fits(imo, 8, f"{where}.vessel.vesselIMONumber")
         if not identifiers.imo_ok(imo):
             warnings.append(Reason.IMO_CHECK_DIGIT)
-    mode = optional_code(call, "modeOfTransport", where, _MODES)
+    mode = optional_code(call, "modeOfTransport", where, codes.MODES)
     if mode is None and kind == Kind.TRANSPORT:
         if not (imo or name):
             raise Fault(Reason.MISSING_FIELD, f"{where}.modeOfTransport")
         mode = "VESSEL"
         warnings.append(Reason.NO_MODE)
     export, arriving = text_of(call, "exportVoyageNumber", where), text_of(call, "importVoyageNumber", where)
-    voyage = (arriving or export) if code in _ARRIVING else (export or arriving)
+    voyage = (arriving or export) if code in codes.ENDS_A_VOYAGE else (export or arriving)
     return {
         "mode": mode,
         "vessel": name,
@@ -285,7 +262,7 @@ def _place(call: Fields, data: Fields, at: str, kind: Kind, warnings: list[str])
         "place": place,
         "facility": facility.upper() if facility else None,
         "facility_provider": provider.upper() if provider else None,
-        "place_role": "ANCH" if any(t and t.upper() in _AT_ANCHOR for t in types) else None,
+        "place_role": "ANCH" if any(t and t.upper() in codes.NOT_BERTHS for t in types) else None,
     }
 
 
@@ -296,16 +273,16 @@ def _equipment(data: Fields, at: str, code: str, beside: tuple[str, ...], warnin
     ok = identifiers.container_ok(container) if container else None
     if ok is False:
         warnings.append(Reason.CONTAINER_CHECK_DIGIT)
-    empty = optional_code(data, "emptyIndicatorCode", at, frozenset(_LADEN))
+    empty = optional_code(data, "emptyIndicatorCode", at, frozenset(codes.LADEN))
     if empty is None:
-        if code in _OF_2_2:
+        if code in codes.EQUIPMENT_2_2:
             raise Fault(Reason.MISSING_FIELD, f"{at}.emptyIndicatorCode")
-        warnings.append(Reason.NO_LADEN)
+        warnings.append(Reason.NOcodes.LADEN)
     return {
         "container": container or None,
         "container_ok": ok,
         "equipment": tuple(box for box in beside if box != container),
-        "laden": _LADEN.get(empty or ""),
+        "laden": codes.LADEN.get(empty or ""),
         "is_transshipment": flag_of(data, "isTransshipmentMove", at),
     }
 
@@ -315,16 +292,16 @@ def _document(data: Fields, at: str, found: Fields) -> dict[str, Any]:
     older = (
         text_of(data, "documentTypeCode", at) is None and text_of(data, "shipmentInformationTypeCode", at) is not None
     )
-    kind = code_of(data, "shipmentInformationTypeCode" if older else "documentTypeCode", at, _DOCUMENTS)
+    kind = code_of(data, "shipmentInformationTypeCode" if older else "documentTypeCode", at, codes.DOCUMENTS)
     number = text_of(data, "documentID", at) or text_of(data, "shipmentID", at)
     if number is None:
         raise Fault(Reason.MISSING_FIELD, f"{at}.documentID")
-    if kind in ("BKG", "BOK", "TRD"):
+    if kind in codes.BOOKING_PAPERS | {"TRD"}:
         fits(number, 64, f"{at}.documentID")
     return {
         "document_type": "BKG" if kind == "BOK" else kind,
         "document_id": number,
-        "booking": number if kind in ("BKG", "BOK") else found["booking"],
+        "booking": number if kind in codes.BOOKING_PAPERS else found["booking"],
         "bill_of_lading": number if kind == "TRD" else found["bill_of_lading"],
     }
 
