@@ -19,8 +19,9 @@ from portal.lib.faults import declare, fault
 from portal.notify.channels import Later, Mail, Refused, Unknown, hand_over, mail_bytes
 from portal.notify.models import ENDED, Channel, Delivery, NoticePreference, Phase, SuppressedAddress
 from portal.notify.notices import Reader, notice_render, optional, unsubscribe_token
-from portal.notify.services import STALE, address_suppress
+from portal.notify.services import address_suppress
 from portal.outbox.handlers import TryAgain
+from portal.outbox.services import STALE
 from portal.tenancy.context import OPERATOR_ID, scope
 from portal.tenancy.models import Member, Role
 from portal.tenancy.selectors import installation, tenant_current

@@ -6,8 +6,7 @@ Rendering stands in notices.py, the SMTP dialogue in channels.py.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -18,12 +17,10 @@ from portal.lib import ids
 from portal.lib.errors import NotFound, PortalError
 from portal.lib.facts import Audience, Fact
 from portal.notify.models import Channel, Delivery, NoticePreference, Phase, SuppressedAddress
-from portal.outbox.services import enqueue_outgoing, run_again
+from portal.outbox.services import STALE, enqueue_outgoing, run_again
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.models import Installation, Member, Role
 from portal.tenancy.services import audit
-
-STALE: Final = timedelta(hours=72)  # older news is dropped, not sent late (O9)
 
 
 class NotUncertain(PortalError):

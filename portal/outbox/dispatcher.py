@@ -19,8 +19,8 @@ from django.utils.module_loading import import_string
 from portal.lib import clock
 from portal.lib.faults import declare, fault
 from portal.outbox.models import OutboxRow, RowState
-from portal.outbox.selectors import due_rows
-from portal.outbox.services import heartbeat
+from portal.outbox.selectors import active_tenants, due_rows
+from portal.outbox.services import heartbeat, stale_facts_close
 from portal.tenancy.context import as_tenant
 
 BATCH: Final = 500
@@ -101,6 +101,12 @@ def publish_due(publish: Publish) -> int:
     return len(waiting)
 
 
+def _close_stale() -> None:
+    for tenant_id in active_tenants():
+        with as_tenant(tenant_id), transaction.atomic():
+            stale_facts_close(at=clock.now())
+
+
 def _mark(tenant_id: int, rows: list[int]) -> list[tuple[int, int]]:
     with as_tenant(tenant_id), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MARK, [tenant_id, rows, settings.OUTBOX_AGAIN_SECONDS])
@@ -119,10 +125,13 @@ def _unmark(pairs: list[tuple[int, int]]) -> None:
 def run(stop: threading.Event) -> None:
     """Publishes until `stop` is set; database or broker away: waits and tries again, never ends by itself (P3)."""
     publisher = CeleryPublisher()
-    in_trouble, beat_due = False, 0.0
+    in_trouble, beat_due, tidy = False, 0.0, False
     while not stop.is_set():
         try:
             close_old_connections()
+            if not tidy:
+                _close_stale()
+                tidy = True
             if time.monotonic() >= beat_due:
                 heartbeat("dispatcher", at=clock.now())
                 beat_due = time.monotonic() + BEAT_SECONDS

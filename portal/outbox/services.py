@@ -15,11 +15,12 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.lib import ids
 from portal.lib.errors import PortalError
-from portal.lib.facts import Audience, Fact
+from portal.lib.facts import Audience, Fact, all_facts
 from portal.outbox.models import Heartbeat, OutboxRow, RowKind, RowState
 
 _LONGEST_KEY: Final = 200
 HISTORY: Final = timedelta(hours=72)  # facts older than this when recorded are no news (R1.1)
+STALE: Final = timedelta(hours=72)  # nor are facts that nobody could be told of for so long (O9)
 
 Plain = str | int | bool | None | list[str] | list[int] | tuple[str, ...]  # what a payload may hold: ids, codes, days
 
@@ -117,3 +118,16 @@ def heartbeat(process: str, *, at: datetime) -> None:
     Heartbeat.objects.bulk_create(
         [Heartbeat(process=process, at=at)], update_conflicts=True, unique_fields=["process"], update_fields=["at"]
     )
+
+
+def stale_facts_close(*, at: datetime) -> int:
+    """Closes facts of the entered scope that waited until they were no news any more, in one statement each kind.
+
+    After a long absence, and after the demo's history was told, nobody is to work through them one by one (O9).
+    """
+    if not connection.in_atomic_block:
+        raise OutsideTransaction
+    waiting = OutboxRow.objects.filter(kind=RowKind.FACT, state=RowState.PENDING, created_at__lt=at - STALE)
+    personal = [name for name, kind in all_facts().items() if kind.audience == Audience.PERSON]
+    closed = {"state": RowState.DONE, "done_at": at, "reason": "stale", "lease_until": None, "fence": F("fence") + 1}
+    return waiting.filter(name__in=personal).update(payload={}, **closed) + waiting.update(**closed)

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from portal.outbox import runner
 from portal.outbox.models import OutboxRow, RowState
-from portal.outbox.services import OutsideTransaction, emit, enqueue
+from portal.outbox.services import OutsideTransaction, emit, enqueue, stale_facts_close
 from portal.outbox.tasks import what_is_due
 from portal.tenancy.context import NoTenantScope, as_tenant
 from portal.tenancy.models import AuditEntry
@@ -74,6 +74,19 @@ def test_lets_nothing_follow_from_what_is_history_when_recorded(acme: Account) -
         emit(fact, at=fact.occurred_at + timedelta(hours=72, seconds=1))
         kept = OutboxRow.objects.get()
     assert (kept.state, kept.reason) == (RowState.DONE, "history")
+
+
+@pytest.mark.req("O9")
+def test_is_closed_with_its_reason_when_nobody_could_be_told_for_three_days(acme: Account) -> None:
+    fact = MilestoneReached.example()
+    with as_tenant(acme.pk), transaction.atomic():
+        emit(fact, at=AT)
+        enqueue("test.note", key="stays", at=AT, mark="stays")
+        assert stale_facts_close(at=AT + timedelta(hours=72)) == 0
+        assert stale_facts_close(at=AT + timedelta(hours=72, seconds=1)) == 1
+        kept = OutboxRow.objects.get(name=fact.key)
+        assert (kept.state, kept.reason, kept.payload) == (RowState.DONE, "stale", fact.plain())
+        assert OutboxRow.objects.get(name="test.note").state == RowState.PENDING
 
 
 def test_is_run_once(acme: Account) -> None:
