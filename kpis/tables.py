@@ -160,7 +160,7 @@ def unit_rows(units: Iterable[SnapshotUnit], *, url: Callable[[str], str]) -> li
             else {"at": u.limit_utc, "zone": u.zone, "precision": "minute"},
             "final": {"at": u.final_utc, "zone": u.zone, "precision": "minute"} if u.final_utc else None,
             "outcome": (found := wording.verdict(u.outcome, u.reason)),
-            "why": found["why"],
+            "why": found["why"] if u.outcome != "ON_TIME" else "",
         }
         for u in units
     ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from tracking.backfill import Charge
 
 
 class TiersConfig(AppConfig):
@@ -24,9 +28,11 @@ class TiersConfig(AppConfig):
         from tiers.credits import home
         from tiers.promises.registry import ENTITLEMENTS
         from tiers.promises.selectors import ask_places_of, entitled
+        from tracking.backfill import charges_kept_by
 
         ask_entitlements_of(entitled)
         ask_places_of(_places)
+        charges_kept_by(_charges)
         for switch in ENTITLEMENTS:
             entitlement_label(switch.key, switch.label)
         service, promises = _("Service"), _("Promises")
@@ -45,3 +51,18 @@ def _places(codes: Collection[str]) -> set[str]:
     from tracking.models import Place
 
     return set(Place.objects.filter(code__in=codes).values_list("code", flat=True))
+
+
+def _charges(lines: Sequence[Charge]) -> int:
+    """Charge lines of a history file, for the base of credits."""
+    from tiers.credits.services import ChargeSpec, charges_record
+
+    return charges_record(
+        specs=[
+            ChargeSpec(
+                shipment_id=line.shipment_id, code=line.row.code, amount=line.row.amount, currency=line.row.currency,
+                recorded_at=line.row.recorded_at, source_key=line.source_key, container=line.row.container,
+            )
+            for line in lines
+        ]
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from kpis import wording as kpi_wording
 from kpis.models import SnapshotUnit
 from kpis.tables import month_name, unit_rows
 from portal.lib.money import from_minor
+from portal.tenancy.services import SYSTEM
 from tiers.credits import selectors, wording
 from tiers.credits.models import CreditLine
 from tiers.promises.types import CreditBlock
@@ -25,7 +26,7 @@ def credit_row(line: CreditLine, *, url: str, account: str = "") -> dict[str, An
         "period": month_name(line.period),
         "account": account,
         "agreement": line.lane,
-        "kpi": kpi_wording.KPIS[line.kpi],
+        "kpi": f"{kpi_wording.KPIS[line.kpi]} · {line.agreement_code}",
         "target": wording.plain(line.target),
         "actual": wording.percent_of(line),
         "volume": _("%(num)s of %(den)s") % {"num": line.num, "den": line.den} if line.den else "",
@@ -50,12 +51,16 @@ def evidence(line: CreditLine, *, url: Callable[[str], str], all_url: str) -> di
     return {"title": _("Units that missed the promise"), "note": note, "url": all_url, "rows": listed}
 
 
-def history(line: CreditLine) -> list[dict[str, Any]]:
-    """Who did what, oldest first."""
+def history(line: CreditLine, *, staff: bool) -> list[dict[str, Any]]:
+    """Who did what, oldest first; customers read names, not addresses."""
+
+    def who(label: str) -> str:
+        return "" if label == SYSTEM else label if staff else label.partition(" <")[0]
+
     return [
         {
             "label": wording.STATES[t.to_state][1] if t.to_state in wording.STATES else t.to_state,
-            "who": "" if t.actor_label == "SYSTEM" else t.actor_label,
+            "who": who(t.actor_label),
             "at": t.at,
             "zone": None,
             "note": t.reason if t.actor else "",

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from kpis.tables import month_name
 from portal.lib.errors import NotFound, PortalError
+from portal.lib.money import decimals, from_minor
 from portal.tenancy.models import Role
 from portal.web.pages import CrossingView, TenantView
 from portal.web.policy import ACCOUNT, STAFF, Policy, entitled, staff
@@ -77,7 +78,12 @@ def _tiles(lines: list[CreditLine]) -> list[dict[str, Any]]:
             if line.state in states and line.amount_minor:
                 sums[line.currency] = sums.get(line.currency, 0) + line.amount_minor
         tiles += [
-            {"label": label, "value": wording.money(minor, currency), "tone": "money"}
+            {
+                "label": label,
+                "value": wording.grouped(from_minor(minor, currency), decimals(currency)),
+                "unit": currency,
+                "tone": "money",
+            }
             for currency, minor in sorted(sums.items())
         ]
     return tiles
@@ -104,7 +110,7 @@ class CreditPage(CreditView):
             "callouts": self._callouts(line),
             "steps": wording.receipt(line),
             "failed": tables.evidence(line, url=self._shipment, all_url=snapshot_url),
-            "history": tables.history(line),
+            "history": tables.history(line, staff=self.member.is_staff),
             "ledger": tables.ledger(line),
             "agreement": tables.agreement_facts(line),
             "downloads": [
