@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from portal.account import totp
 from portal.account.services import (
@@ -276,3 +277,27 @@ def test_passwords_are_kept_as_argon2id():
 def test_there_is_no_open_sign_up(acme, address):
     assert doors.client().get(address).status_code == 404
     assert doors.client().post(address).status_code == 404
+
+
+@pytest.mark.req("W5")
+@pytest.mark.parametrize(
+    "address",
+    [
+        doors.LOGIN, "/accounts/logout/", "/accounts/password/reset/", "/accounts/password/change/",
+        "/accounts/2fa/totp/activate/", "/accounts/security/sessions/end/", "/settings/members/invite",
+        "/settings/keys/new",
+    ],
+)  # fmt: skip
+def test_no_form_is_taken_without_its_token(acme, address):
+    browser = Client(enforce_csrf_checks=True)
+    cast.sign_in(browser, acme.manager)
+    assert browser.post(address, {}).status_code == 403
+    assert doors.signed_in(browser)
+
+
+@pytest.mark.req("A4")
+def test_reading_changes_nothing(acme):
+    browser = cast.sign_in(doors.client(), acme.manager)
+    for address in ("/accounts/logout/", "/accounts/security/sessions/end/"):
+        assert browser.get(address).status_code in (200, 405)
+    assert doors.signed_in(browser)
