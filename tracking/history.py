@@ -17,10 +17,18 @@ from tracking import cells, csvtable, identifiers
 from tracking.csvtable import Row
 from tracking.fields import Fault
 from tracking.reasons import Reason
-from tracking.types import FinalMilestone, Mode, Refusal
+from tracking.types import UNKNOWN_MODES, FinalMilestone, Mode, Refusal
 
 _FINALS: Final = {final.value: final for final in FinalMilestone}
-_MODES: Final = {mode.value: mode for mode in Mode}
+_MODES: Final = {
+    **{mode.value: mode for mode in Mode},
+    "OCEAN": Mode.SEA,
+    "VESSEL": Mode.SEA,
+    "AIR CHARTER": Mode.AIR,
+    "TRUCK": Mode.ROAD,
+    # nothing is known of the way, so nothing is asked of it but its end, as of a lorry's
+    **dict.fromkeys(sorted(UNKNOWN_MODES), Mode.ROAD),
+}
 _CANCELLED_BY: Final = {who: who for who in ("CUSTOMER", "CARRIER", "OPERATOR")}
 _ZONES: Final = frozenset(available_timezones())
 
@@ -61,6 +69,7 @@ class ShipmentRow:
     vertical: str
     trade: str
     mode: Mode
+    mode_as_written: str
     vessel_imo: str
     voyage: str
     transhipments: tuple[str, ...]
@@ -189,6 +198,7 @@ def _shipment(row: Row) -> ShipmentRow:
         vertical=cells.text(row, "vertical"),
         trade=cells.text(row, "trade"),
         mode=cells.code(row, "mode", _MODES) or Mode.SEA,
+        mode_as_written=cells.text(row, "mode", 40),
         vessel_imo=imo,
         voyage=cells.text(row, "voyage", 32),
         transhipments=tuple(identifiers.place(code) for code in cells.listed(row, "transhipments", 16)),

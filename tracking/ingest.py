@@ -210,7 +210,9 @@ class Run:
         if not self.is_backfill:
             return self.at
         told = event.recorded_at
-        if told is None or (event.precision == Precision.DAY and f"{told:%Y-%m-%dT%H:%M}" == f"{event.local[:10]}T00:00"):
+        if told is None or (
+            event.precision == Precision.DAY and f"{told:%Y-%m-%dT%H:%M}" == f"{event.local[:10]}T00:00"
+        ):
             happened = timed(event, place_zone=place_zone, recorded_at=self.at).at
             told = max(filter(None, (told, happened)), default=self.at)
         return min(told, self.at)

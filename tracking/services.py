@@ -42,7 +42,7 @@ from tracking.models import (
 )
 from tracking.reasons import Reason
 from tracking.rules import Commitment, CommitmentChange, LimitOp, binding, due_period, limit_of
-from tracking.types import FinalMilestone, Mode, SourceKind
+from tracking.types import UNKNOWN_MODES, FinalMilestone, Mode, SourceKind
 
 _DATA: Final = Path(__file__).resolve().parent / "data"
 
@@ -163,6 +163,7 @@ class ShipmentSpec:
     transhipments: tuple[str, ...] = ()
     cancelled_at: datetime | None = None
     cancelled_by: str = ""
+    made_at: datetime | None = None  # when it was promised, where neither booking nor confirmation is known
 
     @property
     def place(self) -> str:
@@ -227,10 +228,15 @@ def _shipment(spec: ShipmentSpec, zone: str, at: datetime) -> Shipment:
     _describe(shipment, spec)
     commitment = _commitment(spec, zone)
     _bind(shipment, commitment)
-    shipment.covered_from = spec.confirmed_at or spec.booked_at or at
+    shipment.covered_from = _made_at(spec, at)
     if spec.cancelled_at:
         shipment.status = "CANCELLED"
     return shipment
+
+
+def _made_at(spec: ShipmentSpec, at: datetime) -> datetime:
+    """When the promise was made (R1.16): with the confirmation, else the booking, else now."""
+    return spec.confirmed_at or spec.booked_at or spec.made_at or at
 
 
 def _describe(shipment: Shipment, spec: ShipmentSpec) -> None:
@@ -254,7 +260,7 @@ def _commitment_row(
     from tracking.milestones import final_of
 
     return CommitmentRow(
-        shipment=shipment, made_at=more.pop("made_at", spec.confirmed_at or spec.booked_at or at), recorded_at=at,
+        shipment=shipment, made_at=more.pop("made_at", _made_at(spec, at)), recorded_at=at,
         milestone=final_of(spec.final_milestone).value, place=spec.place, zone=zone, due_date=spec.due_date,
         due_at=spec.due_at, tol_days=spec.tol_days, tol_hours=spec.tol_hours, early_hours=spec.early_hours,
         recorded_by=actor, **more,
@@ -266,6 +272,8 @@ def _dims(shipment: Shipment) -> dict[str, str]:
         "lane": shipment.lane, "trade": shipment.trade, "pol": shipment.pol, "pod": shipment.pod,
         "carrier": shipment.carrier, "branch": shipment.branch, "vertical": shipment.vertical, "mode": shipment.mode,
     }  # fmt: skip
+    if shipment.mode_as_written.upper() in UNKNOWN_MODES:
+        named["mode"] = ""
     return {name: value or "?" for name, value in named.items()}
 
 

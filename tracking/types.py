@@ -76,6 +76,9 @@ class Mode(StrEnum):
     RAIL = "RAIL"
 
 
+UNKNOWN_MODES: Final = frozenset({"N/A", "NA", "?", "UNKNOWN"})  # as written: the mode is not known (R1.18)
+
+
 class SourceKind(StrEnum):
     """What a source is; the order is the default `source_priority`, best first (section 12)."""
 
