@@ -9,6 +9,7 @@ import csv
 import io
 from collections import deque
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -68,7 +69,8 @@ def _lines(file: BinaryIO) -> Iterator[str]:
             Reason.NOT_UTF8, f"The file is not UTF-8 text: byte 0x{fault.object[fault.start]:02x} after line {number}."
         ) from None
     finally:
-        text.detach()
+        with suppress(ValueError):  # the caller has closed the file already
+            text.detach()
 
 
 def _header(line: str | None, columns: Collection[str], needed: Collection[str]) -> list[str]:

@@ -5,13 +5,15 @@ Adapters themselves stand in tracking/adapters, one file each.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Final
 
 from portal.lib.registry import Registry
-from tracking.reasons import Reason
+from tracking.reasons import Reason, sentence
 from tracking.types import Adapter, Parsed, Unreadable
 
+log = logging.getLogger("plimsoll.ingest")
 ADAPTERS: Final = Registry("tracking.adapters", of=Adapter)
 AUTO: Final = "auto"
 FORMATS: Final = ("dcsa", "iftsta", "codeco", "coarri", "x12_315", "x12_214", "x12_322", "csv", AUTO)
@@ -27,7 +29,14 @@ def adapter_for(declared: str, content_type: str = "", file_name: str = "") -> A
 
     def parse(raw: bytes, *, content_type: str | None = None) -> Parsed:
         chosen = _chosen(raw, (declared, hinted))
-        return chosen.parse(raw, content_type=content_type)
+        try:
+            return chosen.parse(raw, content_type=content_type)
+        except Unreadable:
+            raise
+        except Exception:
+            # a defect of ours must not lose the message nor stop the queue behind it: it waits with its bytes (G7)
+            log.exception("the reader %s failed on a message of %s bytes", chosen.key, len(raw))
+            raise Unreadable(Reason.PARSER_FAILED, str(sentence(Reason.PARSER_FAILED))) from None
 
     base = ADAPTERS.get(declared)
     if base is None:

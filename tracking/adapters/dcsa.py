@@ -277,7 +277,7 @@ def _equipment(data: Fields, at: str, code: str, beside: tuple[str, ...], warnin
     if empty is None:
         if code in codes.EQUIPMENT_2_2:
             raise Fault(Reason.MISSING_FIELD, f"{at}.emptyIndicatorCode")
-        warnings.append(Reason.NOcodes.LADEN)
+        warnings.append(Reason.NO_LADEN)
     return {
         "container": container or None,
         "container_ok": ok,
