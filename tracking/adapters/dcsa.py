@@ -46,6 +46,7 @@ def parse(raw: bytes, *, content_type: str | None = None) -> Parsed:
     only: not JSON, cut off, not a list of events, or Track & Trace 3.0.
     """
     items = _items(strictjson.loads(raw))
+    escaped = b"\\u" in raw  # only an escape can bring in what UTF-8 text and JSON strings cannot hold
     dialects = [_dialect(item) for item in items]
     if items and all(dialects):
         raise Unreadable(Reason.UNSUPPORTED_DIALECT, _refuse_dialect(dialects[0]))
@@ -56,6 +57,8 @@ def parse(raw: bytes, *, content_type: str | None = None) -> Parsed:
         try:
             if dialect:
                 raise Fault(Reason.UNSUPPORTED_DIALECT, at, dialect)
+            if escaped:
+                storable(item, at)
             events.append(_event(item, at))
         except Fault as fault:
             refusals.append(
@@ -104,7 +107,6 @@ def _refuse_dialect(dialect: str) -> str:
 
 def _event(item: Any, at: str) -> CanonicalEvent:
     data = object_of(item, at)
-    storable(item, at)
     kind = Kind(code_of(data, "eventType", at, frozenset(Kind)))
     code = _code(data, kind, at)
     when = _time(data, "eventDateTime", at)
