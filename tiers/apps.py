@@ -27,10 +27,10 @@ class TiersConfig(AppConfig):
         from portal.web.policy import ask_entitlements_of, customers, staff
         from tiers.credits import home
         from tiers.promises.registry import ENTITLEMENTS
-        from tiers.promises.selectors import ask_places_of, entitled
+        from tiers.promises.selectors import ask_places_of, entitled, entitlements
         from tracking.backfill import charges_kept_by
 
-        ask_entitlements_of(entitled)
+        ask_entitlements_of(entitled, entitlements)
         ask_places_of(_places)
         charges_kept_by(_charges)
         for switch in ENTITLEMENTS:

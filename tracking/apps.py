@@ -1,6 +1,7 @@
-"""What happened."""
+"""What happened: its entries in the navigation, its parts of the home pages, the list that the search box asks."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TrackingConfig(AppConfig):
@@ -8,3 +9,20 @@ class TrackingConfig(AppConfig):
 
     name = "tracking"
     label = "tracking"
+
+    def ready(self) -> None:
+        """Registers with the shell."""
+        from portal.web.home import HomePart, home_register
+        from portal.web.nav import NavItem, nav_register, search_register
+        from portal.web.policy import customers, staff
+        from tracking import home
+
+        portal_core = customers(entitlement="portal_core")
+        search_register("tracking:shipments", portal_core)
+        nav_register(
+            NavItem(_("Service"), _("Shipments"), "tracking:shipments", "container", portal_core, order=100),
+            NavItem(_("Desk"), _("Quarantine"), "ops:tracking_quarantine", "inbox", staff(), order=110),
+            NavItem(_("Desk"), _("Sources"), "ops:tracking_sources", "source", staff(), order=120),
+        )
+        home_register(HomePart(key="shipments", order=100, for_staff=False, fill=home.customer))
+        home_register(HomePart(key="tracking", order=100, for_staff=True, fill=home.desk))

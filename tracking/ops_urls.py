@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import shipment_views, views
+from tracking import ops_views, shipment_views, source_views, views
 
 _ACCOUNT = "accounts/<str:account>/shipments"
+_ITEM = "quarantine/<str:public_id>"
 
 urlpatterns = [
+    path("quarantine", ops_views.Quarantine.as_view(), name="tracking_quarantine"),
+    path(_ITEM, ops_views.QuarantineItem.as_view(), name="tracking_quarantine_item"),
+    path(f"{_ITEM}/replay", ops_views.QuarantineReplay.as_view(), name="tracking_quarantine_replay"),
+    path(
+        "quarantine/<str:public_id>/discard", ops_views.QuarantineDiscard.as_view(), name="tracking_quarantine_discard"
+    ),
+    path("messages/<str:public_id>", ops_views.Message.as_view(), name="tracking_message"),
+    path("messages/<str:public_id>/raw", ops_views.MessageRaw.as_view(), name="tracking_message_raw"),
+    path("sources", source_views.Sources.as_view(), name="tracking_sources"),
+    path("sources/new", source_views.NewSource.as_view(), name="tracking_source_new"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),
     path(f"{_ACCOUNT}.csv", views.ShipmentsCsv.as_view(), name="tracking_shipments_csv"),
     path(f"{_ACCOUNT}/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="tracking_shipment"),

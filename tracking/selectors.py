@@ -227,3 +227,43 @@ def facets(wanted: ShipmentFilter, *, hits: Hits | None, now: datetime, every_ev
             else:
                 getattr(result, kind)[key] = number
     return result
+
+
+# --- the customer's home ---
+
+
+def home_counts(*, now: datetime, every_event: bool) -> dict[str, int]:
+    """Late, at risk, arriving within 7 days, with an overdue milestone: each up to MOST_COUNTED, in one statement."""
+    asked = {
+        "late": ShipmentFilter(standing=Standing.LATE.value),
+        "risk": ShipmentFilter(standing=Standing.AT_RISK.value),
+        "arriving": ShipmentFilter(arriving="7"),
+        "unheard": ShipmentFilter(unheard=True),
+    }
+    parts: list[str] = []
+    params: list[Any] = []
+    for key, wanted in asked.items():
+        found = shipments_found(wanted, hits=None, now=now, every_event=every_event)
+        sql, given = found.order_by().values("pk")[:MOST_COUNTED].query.sql_with_params()
+        # our own query set and fixed names; every value stays a parameter
+        parts.append(f"select '{key}', (select count(*) from ({sql}) c)")  # noqa: S608
+        params += given
+    with connection.cursor() as cursor:
+        cursor.execute(" union all ".join(parts), params)
+        return {str(key): int(number) for key, number in cursor.fetchall()}
+
+
+def home_worst(*, now: datetime, most: int, every_event: bool) -> list[dict[str, Any]]:
+    """What is late, the longest first, then what is at risk, the next due first."""
+    worst: list[dict[str, Any]] = []
+    for standing in (Standing.LATE, Standing.AT_RISK):
+        found = Shipment.objects.filter(in_standing(standing, now))
+        worst += _rows(found, every_event=every_event).order_by("due_at", "id")[: most - len(worst)]
+    return worst
+
+
+def home_latest(*, most: int, every_event: bool) -> list[dict[str, Any]]:
+    """The open shipments that were heard of last."""
+    found = Shipment.objects.filter(status__in=OPEN_STATUSES, last_event_at__isnull=False)
+    rows = _rows(found, every_event=every_event).order_by("-last_event_at", "-id")[:most]
+    return [row for row in rows if row["latest_at"] is not None]

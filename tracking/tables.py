@@ -45,7 +45,8 @@ def prospect(row: Row) -> Prospect:
     )  # fmt: skip
 
 
-def _latest_zone(row: Row) -> str:
+def latest_zone(row: Row) -> str:
+    """The zone of the place where the latest milestone happened."""
     field_name = "origin" if row["latest"] in _AT_ORIGIN else "pod" if row["latest"] in _AT_PORT else "final_place"
     return place_of(row[f"{field_name}_place"], "")[1]
 
@@ -121,7 +122,7 @@ class ShipmentTable(LeanTable):
         """The latest milestone and its time at its place."""
         if not row["latest"]:
             return self._nothing
-        at = time_at(row["latest_at"], _latest_zone(row), "short") if row["latest_at"] else ""
+        at = time_at(row["latest_at"], latest_zone(row), "short") if row["latest_at"] else ""
         name = wording.milestone(row["latest"])
         return format_html('{}<span class="sub nowrap">{}</span>', name, at)
 

@@ -51,7 +51,7 @@ class Page(Generic[T]):
 
 
 def keyset_page(
-    found: QuerySet[T],
+    found: QuerySet[T, Any],
     *,
     key: str,
     cursor: Cursor | None,

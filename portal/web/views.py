@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views import View
 
 from portal.web import home
@@ -22,7 +23,8 @@ class Home(PageView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The operator's desk or the customer's page."""
         template = "web/home_operator.html" if self.member.is_staff else "web/home_customer.html"
-        return self.page(template, home.contents(self.member, self.at))
+        title = _("The desk today") if self.member.is_staff else _("Today")
+        return self.page(template, {"title": title, **home.contents(self.member, self.at)})
 
 
 class Healthz(View):
