@@ -57,18 +57,14 @@ def person(tenant_id: int, role: Role, *, name: str = "") -> Member:
     mark = secrets.token_hex(4)
     with as_tenant(tenant_id), transaction.atomic():
         user = User.objects.create(email=f"{role.value.lower()}.{mark}@example.com", password=_HASH[0])
-        return Member.objects.create(
-            user=user, name=name or f"{role.label} {mark}", role=role.value, created_at=START
-        )
+        return Member.objects.create(user=user, name=name or f"{role.label} {mark}", role=role.value, created_at=START)
 
 
 def account(code: str = "ACCT", *, zone: str = "") -> Account:
     """A fresh account; its code is made unique."""
     operator()
     tenant = tenant_create(code=f"{code}-{secrets.token_hex(4)}", name=f"{code.title()} Ltd", at=START, zone=zone)
-    return Account(
-        tenant=tenant, manager=person(tenant.pk, Role.MANAGER), member=person(tenant.pk, Role.MEMBER)
-    )
+    return Account(tenant=tenant, manager=person(tenant.pk, Role.MANAGER), member=person(tenant.pk, Role.MEMBER))
 
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

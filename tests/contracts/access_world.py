@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from portal.account.invitations import invitation_create
 from kpis.services import month_close, snapshot_publish
+from portal.account.invitations import invitation_create
 from portal.lib import clock, ids
 from portal.lib.periods import Month
 from portal.notify.models import Delivery
@@ -22,8 +22,9 @@ from portal.tenancy.models import Member, Role
 from portal.web.checks import Route
 from tests import cast
 from tests.doors import client_of
+from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
-from tracking.models import InboundMessage, Quarantined, SightingRow
+from tracking.models import Quarantined, SightingRow
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -111,6 +112,8 @@ def build() -> World:
     world = World(sides, stranger, staff, source_key, line, other_line, quarantined, waiting.public_id)
     for side in (*sides.values(), stranger):
         _objects(side)
+    for side in (sides["PREMIUM"], stranger):
+        _money(side)
     world.desk = _desk(world)
     return world
 
@@ -124,10 +127,14 @@ def _objects(side: Side) -> None:
         snapshot_publish(public_id=snapshot, at=NOW)
         for page in ("snapshot", "snapshot_facts", "snapshot_kpis"):
             side.objects[f"kpis:{page}:public_id"] = snapshot
+        for page in ("shipment", "events", "event"):
+            side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
+        side.objects["tracking:event:number"] = "1"
         side.objects["people:member:public_id"] = side.account.member.public_id
         key, _text = key_create(label="spare", at=clock.now())
         side.objects["people:key_revoke:public_id"] = key.public_id
-        side.objects["notify:delivery:public_id"] = Delivery.objects.values_list("public_id", flat=True).first() or nothing()
+        mail = Delivery.objects.values_list("public_id", flat=True).first()
+        side.objects["notify:delivery:public_id"] = mail or nothing()
         made = invitation_create(email=_address(), name="Ina", role="MEMBER", by=side.account.manager, at=clock.now())
         side.objects["people:invitation_revoke:public_id"] = made.invitation.public_id
         side.objects["people:invitation:token"] = made.url.rstrip("/").rsplit("/", 1)[1]
@@ -135,6 +142,17 @@ def _objects(side: Side) -> None:
             tenant_id=side.account.pk, member=side.account.member.public_id, fact_key="tracking.milestone_reached"
         )
         side.objects["tracking:ingest_message:public_id"] = nothing()  # the message lives in its source's scope
+
+
+def _money(side: Side) -> None:
+    """An agreement and a credit of a Premium account."""
+    agreement = promises.agree(side.account)
+    made = promises.month(side.account, on_time=17, late=3)
+    promises.bill(side.account, made, "9000.00")
+    line = promises.assessed(side.account, promises.close(side.account))[0]
+    side.objects["promises:agreement:public_id"] = agreement.public_id
+    for page in ("", "_review", "_approve", "_reject", "_issue", "_apply"):
+        side.objects[f"credits:credit{page}:public_id"] = line.public_id
 
 
 def _address() -> str:
@@ -149,8 +167,10 @@ def _desk(world: World) -> dict[str, str]:
     return {
         "people:staff_member:public_id": spare.public_id,
         "people:staff_invitation_revoke:public_id": made.invitation.public_id,
-        "tracking:quarantined:public_id": world.quarantined,
+        **{f"tracking:quarantine_{p}:public_id": world.quarantined for p in ("item", "replay", "discard")},
         "tracking:message:public_id": world.message,
+        "tracking:message_raw:public_id": world.message,
+        **{f"demo:{p}:name": "nothing-here" for p in ("letter", "letter_html")},
     }
 
 
@@ -190,6 +210,8 @@ def _object(world: World, route: Route, name: str, side: Side) -> str:
     plain = route.name.removeprefix("ops:")
     keys = (f"{plain}:{name}", f"{plain.replace('_', ':', 1)}:{name}")
     made = next((found[key] for key in keys for found in (side.objects, world.desk) if key in found), None)
+    if made is None and plain.startswith(("credits", "promises")) and not side.objects.get("promises:agreement:public_id"):
+        return nothing()  # an account below Premium has none
     if made is None:
         raise KeyError(f"The access matrix has no object for {route.name}'s parameter {name!r}; add one in _objects.")
     return made

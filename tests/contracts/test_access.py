@@ -49,7 +49,8 @@ def cells(route: Route, world: World) -> dict[str, dict[str, dict[str, int]]]:
     if "token" in route.parameters:  # whoever holds the token is meant: there is no other's
         relations = ("own", "nonexistent")
     for method in METHODS:
-        for relation in relations:
+        # a method that no page has is refused before any object is looked at: the own one tells
+        for relation in relations if method in ("GET", "POST") else relations[:1]:
             for name in PRINCIPALS:
                 kwargs = access_world.arguments(world, route, name, relation)
                 answer = world.client(name).generic(method, reverse(route.name, kwargs=kwargs), **_body(method))
@@ -87,7 +88,8 @@ def test_no_route_is_left_without_verdicts_and_none_is_written_for_a_route_that_
 
 
 def test_the_matrix_is_as_large_as_promised() -> None:
-    size = sum(len(names) for by in written().values() for m in by.values() for rel in m.values() for names in rel.values())
+    relations = [rel for by_method in written().values() for by in by_method.values() for rel in by.values()]
+    size = sum(len(names) for relation in relations for names in relation.values())
     assert size >= 3_000
 
 
@@ -108,7 +110,7 @@ def test_the_verdicts_keep_the_wall() -> None:
                             if "KEY" not in who and relation == "nonexistent" and "ANONYMOUS" not in policy.who:
                                 raise AssertionError(f"{cell}: something was found where nothing is")
             if "other" in relations:
-                assert relations["other"] == relations["nonexistent"], f"{method} {name}: others' objects answer differently"
+                assert relations["other"] == relations["nonexistent"], f"{method} {name}: others' answer differently"
 
 
 def test_customers_never_enter_the_operators_desk() -> None:
@@ -117,5 +119,6 @@ def test_customers_never_enter_the_operators_desk() -> None:
             continue
         for method, relations in by_method.items():
             for relation, statuses in relations.items():
-                seen = Counter(s for s, names in statuses.items() for n in names if n.startswith(("STANDARD", "PRIORITY", "PREMIUM")))
+                customers = ("STANDARD", "PRIORITY", "PREMIUM")
+                seen = Counter(s for s, names in statuses.items() for n in names if n.startswith(customers))
                 assert set(seen) <= {"404", "405"}, f"{method} {name} on {relation}: {dict(seen)}"

@@ -28,9 +28,6 @@ DEFINER = {
     "plimsoll_active_tenants": "whom to ask what is due: ids only",
     "plimsoll_outbox_gauges": "counts for /metrics: no rows",
     "plimsoll_delivery_gauges": "counts for /metrics: no rows",
-    "plimsoll_active_tenants": "whose schedules run: ids only",
-    "plimsoll_outbox_gauges": "how much waits, for /metrics: counts only",
-    "plimsoll_delivery_gauges": "how many mails stand where, for /metrics: counts only",
 }
 
 

@@ -59,9 +59,7 @@ def premium(account: Account, since: date = date(2026, 1, 1)) -> None:
 def agree(account: Account, at: datetime = START, **more: object) -> Agreement:
     """An agreement in force, prepared and approved by two people."""
     with as_tenant(account.pk):
-        row, _warnings = agreement_prepare(
-            spec=spec(**more), preparer=staff(Role.ACCOUNT_MANAGER), at=at
-        )
+        row, _warnings = agreement_prepare(spec=spec(**more), preparer=staff(Role.ACCOUNT_MANAGER), at=at)
         return agreement_approve(public_id=row.public_id, approver=staff(Role.ADMIN), at=at)
 
 
