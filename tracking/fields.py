@@ -17,7 +17,7 @@ _MOST: Final = {
     "vesselIMONumber": 12, "vesselName": 80, "transportCallID": 100, "documentID": 100, "delayReasonCode": 16,
     "documentReferenceValue": 64, "carrierBookingReference": 64, "transportDocumentReference": 64,
     "referenceValue": 100, "eventDateTime": 64, "eventCreatedDateTime": 64,
-    "exportVoyageNumber": 32, "importVoyageNumber": 32, "carrierVoyageNumber": 32,
+    "exportVoyageNumber": 50, "importVoyageNumber": 50, "carrierVoyageNumber": 50,
 }  # fmt: skip
 _REMARK: Final = 250  # free text is never a reason to refuse; more than this is cut
 _FRAGMENT: Final = 2_000

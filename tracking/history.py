@@ -200,7 +200,7 @@ def _shipment(row: Row) -> ShipmentRow:
         mode=cells.code(row, "mode", _MODES) or Mode.SEA,
         mode_as_written=cells.text(row, "mode", 40),
         vessel_imo=imo,
-        voyage=cells.text(row, "voyage", 32),
+        voyage=cells.text(row, "voyage", 50),
         transhipments=tuple(identifiers.place(code) for code in cells.listed(row, "transhipments", 16)),
         cancelled_at=cells.instant(row, "cancelled_at"),
         cancelled_by=cells.code(row, "cancelled_by", _CANCELLED_BY) or "",

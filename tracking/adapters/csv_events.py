@@ -96,7 +96,7 @@ def _event(row: Row) -> CanonicalEvent:
         shipment_ref=ref,
         account=cells.text(row, "account") or None,
         source=cells.text(row, "source", 40) or None,
-        voyage=cells.text(row, "voyage", 32) or None,
+        voyage=cells.text(row, "voyage", 50) or None,
         vessel_imo=imo,
         is_transshipment=cells.yes_no(row, "transhipment"),
         document_type=paper,
