@@ -90,7 +90,7 @@ class Demo:
         began = time.monotonic()
         self.supervisor.lock()
         self.supervisor.catch_signals()
-        if self.options.reset:
+        if self.options.reset or self._was_interrupted():
             self._reset()
         port = free_port(self.options.port)
         self.url = f"http://localhost:{port}"
@@ -107,6 +107,10 @@ class Demo:
         self.say("Stopping ...")
         return 0
 
+    def _was_interrupted(self) -> bool:
+        """A history that was told by half cannot be continued; it is thrown away and told anew."""
+        return (self.folder / "seeding").exists() and not os.environ.get("DATABASE_URL")
+
     # --- what it stands on -----------------------------------------------------------------------------------
 
     def _reset(self) -> None:
@@ -118,9 +122,10 @@ class Demo:
             raise LaunchError("Another command is using the demo's database; wait for it to end, then reset.")
         for folder in {server.home, server.root, server.socket_folder, var / "valkey"}:
             shutil.rmtree(folder, ignore_errors=True)
-        for name in ("seeded", "beat", "migrated"):
+        for name in ("seeded", "seeding", "beat", "migrated", "world"):
             for path in self.folder.glob(f"{name}*"):
                 path.unlink()
+        shutil.rmtree(var_folder() / "inbox", ignore_errors=True)
         demo_file().unlink(missing_ok=True)
 
     def _servers(self) -> None:
@@ -170,8 +175,10 @@ class Demo:
         if self._command(["seed_demo_world", "--needed"]) == 0:
             self.say("Telling the demo world's history through the real doors (up to 3 minutes, once) ...")
             today = ["--today", self.options.today] if self.options.today else []
+            (self.folder / "seeding").touch()
             if self._command(["seed_demo_world", *today]) != 0:
                 raise LaunchError("The demo world could not be made; what went wrong stands above.", exit_code=1)
+            (self.folder / "seeding").unlink()
         if embedded:
             seeded.touch()
 
