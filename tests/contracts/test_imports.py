@@ -65,7 +65,9 @@ def test_rules_are_values_in_values_out(module: str) -> None:
 
 
 def test_every_package_has_its_place_in_the_spine() -> None:
-    placed = {part.strip() for layer in CONTRACTS["spine"]["layers"] for part in layer.replace("|", ":").split(":")}
+    placed = {
+        part.strip(" ()") for layer in CONTRACTS["spine"]["layers"] for part in layer.replace("|", ":").split(":")
+    }
     packages = [
         f"{root}.{p.stem}"
         for root in ("portal", "tiers")
