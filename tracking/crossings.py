@@ -140,8 +140,7 @@ class Desk:
 
     quarantined: int
     unapplied: int  # messages received and not applied
-    late: list[tuple[Tenant, int]]  # accounts with late shipments, most first
-    risk: int
+    accounts: list[tuple[Tenant, int, int]]  # (account, late, at risk) where there are any, most late first
     lines: list[SourceLine]
 
 
@@ -154,13 +153,12 @@ def desk(*, now: datetime, since: datetime) -> Desk:
         row["tenant_id"]: (row["late"], row["risk"])
         for row in live.order_by().values("tenant_id").annotate(late=late, risk=risk)
     }
-    accounts = {t.pk: t for t in Tenant.objects.filter(pk__in=[k for k, (n, _r) in told.items() if n])}
-    by_account = sorted(((accounts[k], n) for k, (n, _r) in told.items() if k in accounts), key=lambda p: -p[1])
+    named = {t.pk: t for t in Tenant.objects.filter(pk__in=[k for k, counts in told.items() if any(counts)])}
+    by_account = sorted(((named[k], *told[k]) for k in named), key=lambda a: (-a[1], -a[2], a[0].name))
     return Desk(
         quarantined=Quarantined.objects.filter(state=QuarantineState.OPEN).count(),
         unapplied=InboundMessage.objects.filter(state=MessageState.RECEIVED).count(),
-        late=by_account,
-        risk=sum(r for _n, r in told.values()),
+        accounts=by_account,
         lines=source_lines(since=since),
     )
 

@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from portal.tenancy.context import across_tenants
-from portal.tenancy.models import Member
+from portal.tenancy.models import Member, Tenant
 from portal.tenancy.selectors import operator_zone
 from portal.web.policy import entitled
 from portal.web.tables import capped
+from portal.web.templatetags.ui import time_at
 from tracking import crossings, wording
 from tracking.filters import ShipmentFilter
 from tracking.ops_views import quarantine_url
@@ -52,7 +54,6 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
             tile(_("Milestone overdue"), "unheard", "warn", _("expected, not heard"), unheard=True),
         ],
         "attention": [_worst(row, at) for row in home_worst(now=at, most=_MOST, every_event=every_event)],
-        "attention_more_url": ShipmentFilter(standing=Standing.LATE.value).url(base),
         "recent": [_recent(row) for row in home_latest(most=_MOST, every_event=every_event)],
     }  # fmt: skip
 
@@ -64,11 +65,11 @@ def _shipment_url(row: dict[str, Any]) -> str:
 def _worst(row: dict[str, Any], at: datetime) -> dict[str, Any]:
     seen = prospect(row)
     last = wording.milestone(row["latest"]) if row["latest"] else _("nothing heard yet")
+    promised = time_at(row["due_date"]) if row["due_date"] else time_at(row["due_at"], zone_of(row), "day")
     return {
         "tone": seen.tone(at), "label": f"{row['ref']} · {seen.words(at)}", "url": _shipment_url(row),
-        "why": _("last: %(event)s") % {"event": last},
-        "at": row["due_at"], "zone": zone_of(row), "precision": "day",
-    } | ({"at": row["due_date"]} if row["due_date"] else {})  # fmt: skip
+        "why": _("last: %(event)s") % {"event": last}, "when": format_html("{} {}", _("promised"), promised),
+    }  # fmt: skip
 
 
 def _recent(row: dict[str, Any]) -> dict[str, Any]:
@@ -84,28 +85,35 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
     with across_tenants(reason=DESK_REASON, actor=member.label, at=at):
         found = crossings.desk(now=at, since=since_midnight(at))
     silent = [line for line in found.lines if line.is_silent(at)]
-    late = sum(n for _account, n in found.late)
+    late = sum(late for _account, late, _risk in found.accounts)
+    risk = sum(risk for _account, _late, risk in found.accounts)
+    here = {"href": "#attention-h", "proof": _("By account")}
     return {
         "tiles": [
             {"label": _("Late shipments"), "value": str(late), "tone": "late" if late else "",
-             "note": _("%(n)d accounts") % {"n": len(found.late)} if late else _("no promise has passed")},
-            {"label": _("At risk"), "value": str(found.risk), "tone": "warn" if found.risk else "",
-             "note": _("expected after the promise")},
+             "note": _("promise has passed"), **(here if late else {})},
+            {"label": _("At risk"), "value": str(risk), "tone": "warn" if risk else "",
+             "note": _("expected after the promise"), **(here if risk else {})},
             {"label": _("In quarantine"), "value": str(found.quarantined), "tone": "warn" if found.quarantined else "",
              "href": quarantine_url(), "proof": _("Quarantine"), "note": _("events waiting")},
             {"label": _("Silent sources"), "value": str(len(silent)), "tone": "late" if silent else "",
              "href": reverse("ops:tracking_sources"), "proof": _("Sources"), "note": _("nothing for 24 hours")},
         ],
-        "attention": [
-            {"tone": "late", "label": _("%(account)s: %(n)d late") % {"account": account.name, "n": n},
-             "why": _("promises that have passed"),
-             "url": ShipmentFilter(standing=Standing.LATE.value).url(
-                 reverse("ops:tracking_shipments", kwargs={"account": account.public_id}))}
-            for account, n in found.late[:_MOST]
-        ],
+        "attention": [_account(*one) for one in found.accounts[:_MOST]],
         "feeds": [
             {"name": line.source.name, "url": reverse("ops:tracking_sources"), "status": source_state(line, at),
              "at": line.source.last_heard_at, "zone": zone, "note": _("nothing yet")}
             for line in sorted(found.lines, key=lambda one: not one.is_silent(at))[:8]
         ],
+    }  # fmt: skip
+
+
+def _account(account: Tenant, late: int, risk: int) -> dict[str, Any]:
+    said = [_("%(n)d late") % {"n": late}] if late else []
+    said += [_("%(n)d at risk") % {"n": risk}] if risk else []
+    standing = Standing.LATE if late else Standing.AT_RISK
+    base = reverse("ops:tracking_shipments", kwargs={"account": account.public_id})
+    return {
+        "tone": "late" if late else "warn", "label": account.name, "why": ", ".join(said),
+        "url": ShipmentFilter(standing=standing.value).url(base),
     }  # fmt: skip

@@ -127,9 +127,9 @@ def item_page(view: PageView, row: Quarantined, form: DiscardForm, status: int =
     kwargs = {"public_id": row.public_id}
     may_write = state == QuarantineState.OPEN and view.member.role in WRITERS
     return view.page("tracking/ops/quarantine_item.html", {
-        "title": sentence(row.reason), "state": {"tone": STATE_TONES[state], "label": state.label},
+        "title": str(sentence(row.reason)).rstrip("."), "state": {"tone": STATE_TONES[state], "label": state.label},
         "crumbs": [{"label": _("Quarantine"), "url": quarantine_url()}],
-        "reason": {"text": row.detail or sentence(row.reason), "fix": _fix(row.reason)},
+        "reason": {"text": "" if row.detail == str(sentence(row.reason)) else row.detail, "fix": _fix(row.reason)},
         "raw": {"lines": lines, "cut": _("The message is long: the lines around it are shown.") if cut else ""},
         "has_mark": any(line.get("marked") for line in lines),
         "facts": _item_facts(row), "history": _history(row),
