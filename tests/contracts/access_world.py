@@ -194,6 +194,8 @@ def arguments(world: World, route: Route, principal: str, relation: str) -> dict
 def _value(world: World, route: Route, name: str, side: Side | None, relation: str) -> str:
     if name in ("uidb36", "key"):
         return "zz"  # a reset link is a secret of its own: every made-up one is refused alike
+    if name == "number":
+        return "1" if side is not None else "999999"
     if side is None:
         return token() if name == "token" else "nothing-here" if name == "source" else nothing()
     if name in ("account", "owner"):
@@ -210,7 +212,11 @@ def _object(world: World, route: Route, name: str, side: Side) -> str:
     plain = route.name.removeprefix("ops:")
     keys = (f"{plain}:{name}", f"{plain.replace('_', ':', 1)}:{name}")
     made = next((found[key] for key in keys for found in (side.objects, world.desk) if key in found), None)
-    if made is None and plain.startswith(("credits", "promises")) and not side.objects.get("promises:agreement:public_id"):
+    if (
+        made is None
+        and plain.startswith(("credits", "promises"))
+        and not side.objects.get("promises:agreement:public_id")
+    ):
         return nothing()  # an account below Premium has none
     if made is None:
         raise KeyError(f"The access matrix has no object for {route.name}'s parameter {name!r}; add one in _objects.")
