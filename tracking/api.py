@@ -6,15 +6,15 @@ Raw bytes are durable before anything is answered; what cannot be read at all is
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
@@ -32,7 +32,6 @@ from tracking.signatures import SignatureFault, verify
 from tracking.types import Unreadable
 
 log = logging.getLogger("plimsoll.ingest")
-_SWEEP_AFTER: Final = timedelta(seconds=30)  # a synchronous door applies by itself; the outbox only mends a crash
 
 
 class TooLarge(PortalError):
@@ -56,12 +55,16 @@ class WrongSignature(PortalError):
     message = "%(detail)s"
 
 
-@method_decorator(csrf_exempt, name="dispatch")
 class MachineView(View):
     """A door for systems: problem+json for every refusal, one log line each."""
 
     policy: ClassVar[Policy]
     at: datetime
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """No form stands behind it, so no form's token is asked for; said here, a subclass cannot lose it."""
+        return csrf_exempt(super().as_view(**initkwargs))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Turns expected failures into problem+json and logs them as refused."""
@@ -141,7 +144,7 @@ class IngestDoor(SourceDoor):
             raise Unparsable(detail="An Idempotency-Key has at most 120 printable ASCII characters.")
         message = message_receive(
             source=found, body=body, channel="HTTP", at=self.at, content_type=content_type, idempotency_key=key,
-            process_after=self.at + _SWEEP_AFTER,
+            process_after=self.at + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS),  # only to mend a crash of ours
         )  # fmt: skip
         try:
             message = message_process(public_id=message.public_id, at=clock.now())

@@ -30,7 +30,7 @@ class Partner:
         self.source = source(tenant_id=tenant_id, secret=self.secret)
         with as_tenant(tenant_id):
             _key, self.key = key_create(label="feed", at=clock.now(), scope="events:write", source_key=self.source.key)
-        self.client = Client(raise_request_exception=False)
+        self.client = Client(raise_request_exception=False, enforce_csrf_checks=True)  # as a real sender is treated
 
     def post(
         self,
