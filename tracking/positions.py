@@ -131,8 +131,8 @@ def raw_lines(text: str, span: Span | None) -> tuple[list[dict[str, Any]], bool]
             before, mark, after = line[:a], line[a:b] or " ", line[b:]
             cut = cut or len(before) > _AROUND or len(after) > _AROUND or len(mark) > 4 * _AROUND
             entry |= {
-                "marked": True, "anchor": not marked, "before": _tail(before), "mark": _head(mark, 4 * _AROUND),
-                "after": _head(after, _AROUND),
+                "text": "", "marked": True, "anchor": not marked, "before": _tail(before),
+                "mark": _head(mark, 4 * _AROUND), "after": _head(after, _AROUND),
             }  # fmt: skip
             marked = True
         elif len(line) > 4 * _AROUND:

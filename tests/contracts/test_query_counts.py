@@ -1,0 +1,72 @@
+"""A page asks the database as often for sixty rows as for ten: no query in a loop, none added unnoticed."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from portal.lib import clock
+from portal.tenancy.context import OPERATOR_ID
+from portal.tenancy.models import Role
+from tests import cast
+from tests.doors import client_of
+from tests.tracking.messages import box, equipment, shipment, source, take
+from tests.tracking.pages import NOW, journey, many, tiered
+
+_BOUNDS = {"/shipments": 9, "/shipments?q=R000": 10, "/shipments?unheard=1": 9, "/": 20}
+
+
+def asked(client, address: str) -> list[str]:
+    """The statements of one request, over all connections; the scope's own setting is none of Django's."""
+    with CaptureQueriesContext(connections["default"]) as own, CaptureQueriesContext(connections["operator"]) as over:
+        response = client.get(address)
+        body = b"".join(response) if response.streaming else response.content
+    assert response.status_code == 200, body[-500:]
+    return [q["sql"] for part in (own, over) for q in part.captured_queries if q["sql"] not in ("BEGIN", "COMMIT")]
+
+
+@pytest.mark.parametrize("address", list(_BOUNDS))
+def test_a_list_asks_as_often_for_sixty_rows_as_for_ten(acme, globex, address: str) -> None:
+    counts = []
+    for account, rows in ((acme, 10), (globex, 60)):
+        many(tiered(account, "PRIORITY"), rows)
+        client = client_of(account.member)
+        client.get(address)  # what is prepared once a process is not counted
+        counts.append(len(asked(client, address)))
+    assert counts[0] == counts[1]
+    assert counts[0] <= _BOUNDS[address]
+
+
+def test_a_standard_accounts_list_asks_no_more(acme) -> None:
+    many(acme, 60)
+    client = client_of(acme.member)
+    client.get("/shipments")
+    assert len(asked(client, "/shipments")) <= _BOUNDS["/shipments"]
+
+
+def test_a_shipments_page_asks_as_often_for_many_events_as_for_few(acme) -> None:
+    tiered(acme, "PRIORITY")
+    src, counts = source(), []
+    with clock.set_to(NOW):
+        for boxes in (1, 12):
+            made = journey(acme, src, containers=tuple(box() for _ in range(boxes)))
+            client = client_of(acme.member)
+            client.get(f"/shipments/{made.public_id}")
+            counts.append(len(asked(client, f"/shipments/{made.public_id}")))
+    assert counts[0] == counts[1]
+    assert counts[0] <= 18
+
+
+def test_the_desks_lists_ask_as_often_for_many_rows_as_for_few() -> None:
+    cast.operator()
+    client = client_of(cast.person(OPERATOR_ID, Role.OPS))
+    src, before = source(), {}
+    take(src, [equipment("GTIN", box(), "2026-03-01T10:00:00+08:00")], at=NOW)
+    for address in ("/ops/quarantine", "/ops/sources", "/"):
+        client.get(address)
+        before[address] = len(asked(client, address))
+    take(source(), [equipment("GTIN", box(), "2026-03-01T10:00:00+08:00") for _ in range(30)], at=NOW)
+    shipment(cast.account("LATE"))
+    for address, count in before.items():
+        assert len(asked(client, address)) <= count + (1 if address == "/" else 0)
