@@ -166,16 +166,22 @@ class _Loader:
         self.done = Loaded()
         self.tenants: dict[str, int | None] = {}
         self.events: EventFile | None = None
+        self.journeys: list[tuple[str, tuple[str, ...]]] = []
 
     def check(self) -> None:
-        """Reads every header, and where the events lie."""
+        """Reads every header and the text of every file, and where the events lie, before anything is stored."""
         for name in self.present:
-            with _named(name):
-                if name == "events.csv":
-                    self.events = EventFile(self.folder / name)
-                else:
-                    with (self.folder / name).open("rb") as file:
-                        _READERS[name](file)
+            if name != "events.csv":
+                with _named(name), (self.folder / name).open("rb") as file:
+                    for row in _READERS[name](file):
+                        if isinstance(row, ShipmentRow):
+                            self.journeys.append((row.account.upper(), (row.ref, row.booking, *row.containers)))
+        if "events.csv" in self.present:
+            self.journeys.sort(key=lambda journey: journey[0])
+            near = {ids.reference(text): n for n, (_a, refs) in enumerate(self.journeys) for text in refs if text}
+            self.journeys.clear()
+            with _named("events.csv"):
+                self.events = EventFile(self.folder / "events.csv", near)
 
     def load(self, name: str) -> None:
         """One file whole."""

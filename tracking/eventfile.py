@@ -1,5 +1,6 @@
-"""`events.csv` of a history on disk, however large: where its rows lie, and batches of them by source in time order.
+"""`events.csv` of a history on disk, however large: where its rows lie, and batches of them, shipment by shipment.
 
+The order of arrival changes nothing (G3), so rows of one shipment go together: it is then derived once, not ten times.
 Keeps a few numbers a row in memory, never the rows; what a row means is read by the adapter that every door uses.
 """
 
@@ -8,12 +9,13 @@ from __future__ import annotations
 import csv
 import io
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from portal.lib import ids
 from tracking import csvtable
 from tracking.adapters.csv_events import COLUMNS, NEEDED
 from tracking.reasons import Reason
@@ -21,18 +23,22 @@ from tracking.types import Unreadable
 
 NO_SOURCE: Final = "history"  # rows that name none
 _LINES_OF_A_ROW: Final = 10  # as in csvtable: a quoted cell may hold line ends
+_REFERENCES: Final = ("shipment_ref", "booking", "container")  # the surest first
 _TIMES: Final = ("recorded_at", "source_created_at", "event_time")  # when a row was learned: the first that is given
 
 
 class EventFile:
-    """The rows of one file by source. Raises Unreadable when its header is wrong or it is not UTF-8."""
+    """The rows of one file by source. Raises Unreadable when its header is wrong or it is not UTF-8.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `neighbours`: a number by reference in normal form; rows with near numbers are batched together.
+    """
+
+    def __init__(self, path: Path, neighbours: Mapping[str, int] | None = None) -> None:
+        self.path, self._neighbours = path, neighbours or {}
         self.sources: list[str] = []
         self._number_of: dict[str, int] = {}
         self._offset, self._length = array("Q"), array("L")
-        self._time, self._source = array("d"), array("L")
+        self._time, self._source, self._group = array("d"), array("L"), array("l")
         with path.open("rb") as file:
             self._header = file.readline()
             csvtable.rows(io.BytesIO(self._header), columns=COLUMNS, needed=NEEDED)
@@ -44,12 +50,11 @@ class EventFile:
         return len(self._offset)
 
     def batches(self, size: int) -> Iterator[tuple[str, bytes]]:
-        """(source, header and at most `size` rows of it), each source's rows in the order they were learned in."""
+        """(source, header and at most `size` rows of it), each shipment's rows in the order they were learned in."""
         by_source: list[list[int]] = [[] for _s in self.sources]
-        for row in sorted(range(len(self)), key=self._time.__getitem__):
+        for row in sorted(range(len(self)), key=lambda row: (self._group[row], self._time[row])):
             by_source[self._source[row]].append(row)
         chunks = [listed[n : n + size] for listed in by_source for n in range(0, len(listed), size)]
-        chunks.sort(key=lambda rows: self._time[rows[0]])
         with self.path.open("rb") as file:
             for rows in chunks:
                 yield self.sources[self._source[rows[0]]], self._text(file, rows)
@@ -86,6 +91,8 @@ class EventFile:
         self._offset.append(offset)
         self._length.append(length)
         self._source.append(source)
+        references = (ids.reference(self._cell(cells, name)) for name in _REFERENCES)
+        self._group.append(next((self._neighbours[r] for r in references if r in self._neighbours), -1))
         self._time.append(_seconds(next(filter(None, (self._cell(cells, name) for name in _TIMES)), "")))
 
     def _cell(self, cells: list[str], name: str) -> str:

@@ -17,6 +17,7 @@ from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.outbox.services import emit_all, enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
+from portal.tenancy.selectors import tenant_current
 from tracking import matching
 from tracking.canonical import event_from_json, event_to_json
 from tracking.derivation import rebuild, sighting_of, sightings_of
@@ -63,11 +64,12 @@ class Item:
     refused: Refusal | None = None
     accepted: bool = False
     known: bool = False  # some tenant has this very version already
+    all_refs: frozenset[tuple[str, str]] = frozenset()  # everything that could match it
 
     @property
     def refs(self) -> set[str]:
-        """KIND:VALUE of everything that could match it."""
-        return {matching.ref_text(r) for r in matching.all_refs(self.event)} if self.event else set()
+        """The same as KIND:VALUE."""
+        return {matching.ref_text(r) for r in self.all_refs}
 
 
 @transaction.atomic
@@ -219,7 +221,7 @@ class Run:
 
     def _item(self, found: Timed, recorded_at: datetime) -> Item:
         item = Item(position=found.event.position, event=found.event, at=found.at, zone=found.zone,
-                    recorded_at=recorded_at)  # fmt: skip
+                    recorded_at=recorded_at, all_refs=frozenset(matching.all_refs(found.event)))  # fmt: skip
         item.natural_key = matching.natural_key(self.source.key, found.event, found.at)
         item.event_key = matching.event_key(self.source.key, found.event, found.at)
         if found.refused is not None:
@@ -291,15 +293,22 @@ class _TenantRun:
     """The part of a run inside one tenant's scope: a constant number of statements whatever the batch."""
 
     def __init__(self, run: Run, items: Sequence[Item]) -> None:
-        self.run, self.items = run, items
+        self.run = run
+        named = {i.event.account.upper() for i in items if i.event and i.event.account}
+        own = tenant_current().code if named else ""
+        # an event may say whose it is (history files)
+        self.items = [i for i in items if i.event and (not i.event.account or i.event.account.upper() == own)]
 
     def apply(self) -> None:
         """Locks the shipments concerned in id order, stores new versions, rebuilds, emits."""
         candidates = self._candidates()
         versions = self._earlier_versions()
+        held = frozenset[tuple[str, str]]().union(*(c.refs for c in candidates))
         wanted: list[tuple[Item, set[int]]] = []
         for item in self.items:
             assert item.event is not None
+            if held.isdisjoint(item.all_refs) and versions.keys().isdisjoint(_event_keys(item)):
+                continue
             ids_now = set(matching.concerned(item.event, item.at, candidates))
             earlier = set().union(*(versions.get(k, set()) for k in _event_keys(item)))
             if ids_now | earlier:
@@ -326,14 +335,11 @@ class _TenantRun:
         return set().union(*(versions.get(k, set()) for k in _event_keys(item)))
 
     def _candidates(self) -> list[matching.Candidate]:
-        wanted = set().union(*(matching.all_refs(i.event) for i in self.items if i.event))
+        wanted = frozenset[tuple[str, str]]().union(*(i.all_refs for i in self.items))
         hits = Reference.objects.filter(value__in={value for _k, value in wanted}).values_list(
             "shipment_id", "kind", "value"
         )
         shipment_ids = {s for s, kind, value in hits if (kind, value) in wanted}
-        accounts = {i.event.account for i in self.items if i.event and i.event.account}
-        if accounts and not self._is_meant(accounts):
-            return []
         refs: dict[int, set[tuple[str, str]]] = defaultdict(set)
         for s, kind, value in Reference.objects.filter(shipment_id__in=shipment_ids).values_list(
             "shipment_id", "kind", "value"
@@ -350,12 +356,6 @@ class _TenantRun:
                 pk__in=shipment_ids
             ).values_list("pk", "booked_at", "confirmed_at", "pol", "pod", "transhipments")
         ]
-
-    @staticmethod
-    def _is_meant(accounts: set[str]) -> bool:
-        from portal.tenancy.selectors import tenant_current
-
-        return tenant_current().code in {a.upper() for a in accounts}
 
     def _earlier_versions(self) -> dict[str, set[int]]:
         """event key -> shipments that hold a version of it, for corrections and retractions (R1.3, R1.4)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import csv
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -203,16 +204,49 @@ def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: st
     fresh = [s for s in specs if s.ref not in known]
     made = Shipment.objects.bulk_create([_shipment(s, zones[s.place], at) for s in fresh], batch_size=1_000)
     _children(list(zip(made, fresh, strict=True)), zones, at, actor)
-    for spec in specs:
-        if spec.ref in known:
-            _update(known[spec.ref], spec, zones[spec.place], at, actor)
+    changed = _changed([s for s in specs if s.ref in known], known)
+    for spec in changed:
+        _update(known[spec.ref], spec, zones[spec.place], at, actor)
     by_ref = {**known, **{s.ref: s for s in made}}
-    changed = [by_ref[s.ref] for s in specs]
-    if fresh != list(specs):
-        again = [known[s.ref] for s in specs if s.ref in known]
+    if changed:
+        again = [known[s.ref] for s in changed]
         rebuild(again, sightings_of([s.pk for s in again]), at=at)
-    _match_waiting(specs, at)
-    return changed
+    _match_waiting([*fresh, *changed], at)
+    return [by_ref[s.ref] for s in specs]
+
+
+_DESCRIBED: Final = (
+    "pol", "pod", "carrier", "voyage", "vessel_imo", "branch", "vertical", "trade", "mode_as_written", "booked_at",
+    "confirmed_at", "cancelled_at", "cancelled_by", "final_milestone", "mode", "final_place", "transhipments",
+)  # fmt: skip
+
+
+def _changed(specs: Sequence[ShipmentSpec], known: dict[str, Shipment]) -> list[ShipmentSpec]:
+    """Those that say something new of a known shipment: most are sent again as they were (X15)."""
+    ids_known = [known[s.ref].pk for s in specs]
+    references: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    for pk, kind, value in Reference.objects.filter(shipment_id__in=ids_known).values_list(
+        "shipment_id", "kind", "value"
+    ):
+        references[pk].add((kind, value))
+    live: dict[int, set[str]] = defaultdict(set)
+    boxes = Container.objects.filter(shipment_id__in=ids_known, removed_at=None)
+    for pk, number in boxes.values_list("shipment_id", "number"):
+        live[pk].add(number)
+    rows = CommitmentRow.objects.filter(shipment_id__in=ids_known).order_by("pk")
+    asked = {pk: (due_date, due_at) for pk, due_date, due_at in rows.values_list("shipment_id", "due_date", "due_at")}
+
+    def is_same(spec: ShipmentSpec) -> bool:
+        shipment, told = known[spec.ref], Shipment(ref=spec.ref)
+        _describe(told, spec)
+        return (
+            all(getattr(shipment, name) == getattr(told, name) for name in _DESCRIBED)
+            and {(r.kind, r.value) for r in _reference_rows(told, spec)} <= references[shipment.pk]
+            and {ids.reference(n) for n in spec.containers} == live[shipment.pk]
+            and asked.get(shipment.pk) == (spec.due_date, spec.due_at)
+        )
+
+    return [s for s in specs if not is_same(s)]
 
 
 def _commitment(spec: ShipmentSpec, zone: str) -> Commitment:

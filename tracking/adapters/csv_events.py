@@ -168,7 +168,8 @@ def _paper(kind: Kind, code: str) -> str | None:
 
 
 def _payload(row: Row) -> dict[str, Any]:
-    return {name: row.cells[name] for name in COLUMNS if name in row.cells}
+    """The row as its source wrote it; when we learned it is no part of that, so told twice it is a duplicate (R1.2)."""
+    return {name: row.cells[name] for name in COLUMNS if name in row.cells and name != "recorded_at"}
 
 
 CSV = Adapter(
