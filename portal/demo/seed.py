@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.test import Client
@@ -131,7 +131,7 @@ class _Life:
                 self._work(batch.at)
             self.events += batch.events
 
-    def _callback(self, batch: Batch) -> object:
+    def _callback(self, batch: Batch) -> Any:
         signed = signature(batch.body, self.feeds[batch.source].dcsa_secret)
         if not batch.signed_well:
             signed = "sha256=" + "0" * 64

@@ -222,26 +222,46 @@ def container_number(dice: random.Random) -> str:
     return text + str(total % 11 % 10)
 
 
-TOLD_AFTER: Final = {"maeu": 2, "hlcu": 3, "rtm-ect": 1, "ham-cta": 1, "fxt": 1, "haulier": 1}
+TOLD_AFTER: Final = {"rtm-ect": 1, "ham-cta": 1, "fxt": 1, "haulier": 1, "maeu": 2, "hlcu": 3, "globex-tms": 2}
 TERMINALS: Final = {"NLRTM": "rtm-ect", "DEHAM": "ham-cta", "GBFXT": "fxt"}
 
 
-def _live(plan: ShipmentPlan, dice: random.Random, today: datetime) -> None:
-    """What happens to a shipment, as told by carrier, terminal and haulier; only what was told by `today` stays."""
-    lane, carrier, terminal = plan.lane, plan.lane.carrier.lower(), TERMINALS[plan.lane.pod]
-    zone = ZoneInfo(ZONES[lane.place])
+@dataclass(frozen=True, slots=True)
+class Course:
+    """When things really happen to a shipment; `slip` is how much later than first expected it arrives."""
+
+    gate_in: datetime
+    departed: datetime
+    arrived: datetime
+    discharged: datetime
+    out: datetime
+    handed_over: datetime  # the final milestone: delivered, or available at the terminal
+    empty: datetime
+    slip: timedelta
+
+
+def _course(plan: ShipmentPlan, dice: random.Random) -> Course:
+    """Counted back from the promised day, a day or two early; a late one slips by four to seven days at sea."""
+    lane, is_door = plan.lane, plan.lane.final == "DOOR"
     slip = timedelta(days=dice.randrange(4, 8), hours=5) if plan.outcome == "LATE" else timedelta(0)
-    handed_over = datetime.combine(plan.due_date, time(14, 20), zone).astimezone(UTC) - timedelta(
-        days=dice.randrange(1, 3), minutes=dice.randrange(300)
-    )
-    inland = timedelta(days=2 if lane.final == "DOOR" else 1)
-    arrived = handed_over - inland - timedelta(days=1, hours=dice.randrange(8))
+    noon = datetime.combine(plan.due_date, time(14, 20), ZoneInfo(ZONES[lane.place])).astimezone(UTC)
+    handed_over = noon - timedelta(days=dice.randrange(1, 3), minutes=dice.randrange(300))
+    arrived = handed_over - timedelta(days=3 if is_door else 2, hours=dice.randrange(8))
     departed = arrived - timedelta(days=lane.sea_days, hours=dice.randrange(12))
-    gate_in = departed - timedelta(days=2, hours=dice.randrange(10))
-    arrived, handed_over = arrived + slip, handed_over + slip
-    discharged = arrived + timedelta(hours=9 + dice.randrange(8))
-    out = handed_over - timedelta(hours=7) if lane.final == "DOOR" else handed_over + timedelta(days=2)
-    empty = (handed_over if lane.final == "DOOR" else out) + timedelta(days=3, hours=dice.randrange(20))
+    out = handed_over - timedelta(hours=7) if is_door else handed_over + timedelta(days=2)
+    return Course(
+        gate_in=departed - timedelta(days=2, hours=dice.randrange(10)), departed=departed, arrived=arrived + slip,
+        discharged=arrived + slip + timedelta(hours=9 + dice.randrange(8)), out=out + slip,
+        handed_over=handed_over + slip,
+        empty=(handed_over if is_door else out) + slip + timedelta(days=3, hours=dice.randrange(20)), slip=slip,
+    )  # fmt: skip
+
+
+def _live(plan: ShipmentPlan, dice: random.Random, today: datetime) -> None:
+    """What is told of a shipment by carrier, terminal and haulier; only what was told by `today` stays."""
+    lane, course = plan.lane, _course(plan, dice)
+    carrier, terminal = lane.carrier.lower(), TERMINALS[lane.pod]
+    is_door = lane.final == "DOOR"
     told: list[Happening] = []
 
     def tell(source: str, code: str, at: datetime, place: str, laden: bool | None = None, cls: str = "ACT",
@@ -249,23 +269,28 @@ def _live(plan: ShipmentPlan, dice: random.Random, today: datetime) -> None:
         told_at = when or at + timedelta(hours=TOLD_AFTER[source], minutes=dice.randrange(50))
         told.append(Happening(told_at, source, code, cls, at, place, laden))
 
-    original = arrived - slip
-    tell(carrier, "ARRI", original, lane.pod, cls="PLN", when=plan.confirmed_at + timedelta(hours=6))
-    tell(carrier, "GTIN", gate_in, lane.pol, True)
-    tell(carrier, "LOAD", departed - timedelta(hours=7), lane.pol, True)
-    tell(carrier, "DEPA", departed, lane.pol)
-    tell(carrier, "ARRI", original + timedelta(hours=6), lane.pod, cls="EST", when=departed + timedelta(days=1))
-    if slip:
-        tell(carrier, "ARRI", arrived, lane.pod, cls="EST", when=departed + timedelta(days=lane.sea_days - 9))
-    tell(carrier, "ARRI", arrived, lane.pod)
-    tell(terminal, "DISC", discharged, lane.pod, True)
-    if lane.final == "DOOR":
-        tell("haulier", "DROP", handed_over + timedelta(hours=1), lane.place, True, cls="EST",
-             when=arrived + timedelta(hours=4))  # fmt: skip
+    def expect(arrival: datetime, final: datetime, when: datetime) -> None:
+        """The carrier's estimates of the arrival and, from whoever plans it, of the end."""
+        planner = "globex-tms" if plan.account == "GLOBEX" else carrier
+        tell(carrier, "ARRI", arrival, lane.pod, cls="EST", when=when)
+        tell(planner, "DROP" if is_door else "AVPU", final, lane.place, True, cls="EST", when=when)
+
+    first = course.arrived - course.slip
+    tell(carrier, "ARRI", first, lane.pod, cls="PLN", when=plan.confirmed_at + timedelta(hours=6))
+    tell(carrier, "GTIN", course.gate_in, lane.pol, True)
+    tell(carrier, "LOAD", course.departed - timedelta(hours=7), lane.pol, True)
+    tell(carrier, "DEPA", course.departed, lane.pol)
+    expect(first + timedelta(hours=6), course.handed_over - course.slip, course.departed + timedelta(days=1))
+    if course.slip:
+        expect(course.arrived, course.handed_over, course.departed + timedelta(days=lane.sea_days - 9))
+    tell(carrier, "ARRI", course.arrived, lane.pod)
+    tell(terminal, "DISC", course.discharged, lane.pod, True)
+    if is_door:
+        planned = course.handed_over + timedelta(hours=1)
+        tell("haulier", "DROP", planned, lane.place, True, cls="EST", when=course.arrived + timedelta(hours=4))
+        tell("haulier", "DROP", course.handed_over, lane.place, True)
     else:
-        tell(terminal, "AVPU", handed_over, lane.pod, True)
-    tell(terminal, "GTOT", out, lane.pod, True)
-    if lane.final == "DOOR":
-        tell("haulier", "DROP", handed_over, lane.place, True)
-    tell(carrier, "GTIN", empty, lane.pod, False)
+        tell(terminal, "AVPU", course.handed_over, lane.pod, True)
+    tell(terminal, "GTOT", course.out, lane.pod, True)
+    tell(carrier, "GTIN", course.empty, lane.pod, False)
     plan.happenings = sorted((h for h in told if h.told_at <= today), key=lambda h: h.told_at)

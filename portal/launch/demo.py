@@ -92,12 +92,11 @@ class Demo:
         self.supervisor.catch_signals()
         if self.options.reset or self._was_interrupted():
             self._reset()
-        port = free_port(self.options.port)
-        self.url = f"http://localhost:{port}"
+        free_port(self.options.port)  # say at once when the port that was asked for is taken
         self._servers()
         self._surroundings()
         self._world()
-        self._processes(port)
+        self._processes(self._surroundings())  # minutes may have passed, and another program may have come
         self._await_ready()
         told = self._tell(time.monotonic() - began)
         if self.options.check:
@@ -146,9 +145,11 @@ class Demo:
 
         return check
 
-    def _surroundings(self) -> None:
-        """The environment of every process, written down for the commands that join this demo."""
+    def _surroundings(self) -> int:
+        """The environment of every process, written down for the commands that join this demo; the web port."""
         assert self.databases is not None
+        port = free_port(self.options.port)
+        self.url = f"http://localhost:{port}"
         shared = {"PLIMSOLL_MODE": "demo", "PUBLIC_URL": self.url}
         if self.valkey is not None:
             shared["CELERY_BROKER_URL"] = self.valkey.url()
@@ -160,6 +161,7 @@ class Demo:
         descriptor = os.open(demo_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"url": self.url, "environment": shared}, file)
+        return port
 
     # --- what it shows ---------------------------------------------------------------------------------------
 
