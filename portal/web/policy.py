@@ -66,7 +66,7 @@ def staff(*roles: Role, write: frozenset[str] = frozenset()) -> Policy:
 
 _entitled: list[Callable[[str, datetime], bool]] = []
 _all_of: list[Callable[[datetime], frozenset[str]]] = []
-_asked: ContextVar[dict[int, frozenset[str]] | None] = ContextVar("entitlements_asked", default=None)
+_asked: ContextVar[dict[tuple[int, datetime], frozenset[str]] | None] = ContextVar("entitlements_asked", default=None)
 
 
 def ask_entitlements_of(
@@ -79,7 +79,7 @@ def ask_entitlements_of(
 
 @contextmanager
 def entitlements_once() -> Iterator[None]:
-    """Within the block (one request) each account is asked once; a page and its navigation ask many times."""
+    """Within the block (one request) each account is asked once an instant; a page and its navigation ask often."""
     token = _asked.set({})
     try:
         yield
@@ -92,10 +92,12 @@ def entitled(key: str, at: datetime) -> bool:
     asked = _asked.get()
     if asked is None or not _all_of:
         return bool(_entitled) and _entitled[0](key, at)
-    account = scope()
-    if account not in asked:
-        asked[account] = _all_of[0](at)
-    return key in asked[account]
+    # what an account has changes at local midnights, and every zone's fall on a quarter of an hour
+    quarter = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+    about = (scope(), quarter)
+    if about not in asked:
+        asked[about] = _all_of[0](at)
+    return key in asked[about]
 
 
 class DeniedByDefault(BasePermission):
