@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from kpis import wording as kpi_wording
 from kpis.models import SnapshotUnit
 from kpis.tables import month_name, unit_rows
-from portal.lib.money import from_minor
+from portal.lib.money import decimals, from_minor
 from portal.tenancy.services import SYSTEM
 from tiers.credits import selectors, wording
 from tiers.credits.models import CreditLine
@@ -124,8 +125,16 @@ def terms_facts(block: CreditBlock) -> list[dict[str, Any]]:
         (_("Account cap a month"), block.account_month_cap, block.currency),
         (_("Account cap a year"), block.year_cap, block.currency),
     )
-    facts += [{"label": label, "value": f"{value:f} {unit}"} for label, value, unit in caps if value is not None]
+    facts += [
+        {"label": label, "value": f"{wording.plain(value) if unit == '%' else _cap(value, unit)} {unit}"}
+        for label, value, unit in caps
+        if value is not None
+    ]
     return facts
+
+
+def _cap(value: Decimal, currency: str) -> str:
+    return wording.grouped(value, decimals(currency))
 
 
 def _band(band: tuple[Any, Any, Any]) -> str:
