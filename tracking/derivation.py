@@ -148,7 +148,10 @@ def rebuild(
     rows: list[MilestoneRow] = []
     news: list[MilestoneReached] = []
     for shipment in shipments:
-        facts = derive(sightings.get(shipment.pk, ()), around.journey(shipment), as_of=at)
+        listed = sightings.get(shipment.pk, ())
+        # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
+        latest = max((s.recorded_at for s in listed), default=at)
+        facts = derive(listed, around.journey(shipment), as_of=max(at, latest))
         own = _milestone_rows(shipment, facts)
         rows += own
         _state(shipment, facts, around)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection
@@ -236,6 +236,15 @@ def test_the_database_refuses_to_change_a_sighting(acme, sql) -> None:
     take(line, [equipment("GTIN", number_of(s), "2026-01-28T09:30:00+08:00")], at=NOW)
     with as_tenant(acme.pk), pytest.raises(DatabaseError), connection.cursor() as cursor:
         cursor.execute(sql.format("tracking_sightingrow"))
+
+
+@pytest.mark.req("G3")
+def test_a_message_that_waited_for_a_later_ones_lock_takes_nothing_away(acme) -> None:
+    s, line = shipment(acme), source()
+    number, before = number_of(s), NOW - timedelta(seconds=1)
+    take(line, [equipment("GTIN", number, "2026-01-28T09:30:00+08:00")], at=NOW)
+    take(line, [equipment("LOAD", number, "2026-01-30T09:30:00+08:00")], at=before)
+    assert set(milestones(s)) == {"GATE_IN_FULL", "LOADED"}
 
 
 @pytest.mark.req("R1.9", "R1.11", "X16")
