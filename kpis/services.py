@@ -19,6 +19,7 @@ from kpis.figures import display_pct, stands
 from kpis.models import Snapshot, SnapshotRow, SnapshotUnit
 from kpis.selectors import JOB_DELAY, PUBLICATION, MonthFigures
 from portal.lib.errors import PortalError
+from portal.lib.faults import declare, fault
 from portal.lib.ids import digest
 from portal.lib.periods import Month, utc_text
 from portal.outbox.services import emit, enqueue
@@ -27,6 +28,9 @@ from portal.tenancy.selectors import installation, tenant_current
 from portal.tenancy.services import SYSTEM, audit
 
 SCHEDULED: Final = "SCHEDULED"
+
+declare("close.after_snapshot", "a snapshot is written, its figures and units are not; nothing is committed")
+declare("close.before_commit", "a month is closed, with its figures, units and audit row, not committed")
 
 
 class MonthNotOver(PortalError):
@@ -124,6 +128,7 @@ def _store(figures: MonthFigures, config: CloseConfig, *, at: datetime, actor: s
         manifest_digest=digest(signed),
         previous=last.manifest_digest if last else "",
     )
+    fault("close.after_snapshot")
     _store_rows(snapshot, figures, config)
     _store_units(snapshot, figures)
     audit(
@@ -141,6 +146,7 @@ def _store(figures: MonthFigures, config: CloseConfig, *, at: datetime, actor: s
         due_at=snapshot.published_at,
         snapshot=snapshot.public_id,
     )
+    fault("close.before_commit")
     return snapshot
 
 

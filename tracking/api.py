@@ -20,6 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from portal.lib import clock, seal
 from portal.lib.errors import NotFound, PortalError
+from portal.lib.faults import fault
 from portal.tenancy.context import as_tenant
 from portal.tenancy.keys import KeyRefused, KnownKey, key_of_request
 from portal.web.policy import ANONYMOUS, EVERYBODY, SOURCE_KEY, Policy
@@ -98,8 +99,8 @@ def body_of(request: HttpRequest) -> bytes:
 def _json_or_refuse(body: bytes) -> None:
     try:
         strictjson.loads(body, limits=strictjson.DOOR)
-    except Unreadable as fault:
-        raise Unparsable(detail=fault.detail) from None
+    except Unreadable as error:
+        raise Unparsable(detail=error.detail) from None
 
 
 def _is_json(content_type: str) -> bool:
@@ -150,6 +151,7 @@ class IngestDoor(SourceDoor):
             message = message_process(public_id=message.public_id, at=clock.now())
         except OperationalError:  # a lock or a deadlock: stored already, the outbox applies it
             log.warning("message %s waits for the outbox", message.public_id)
+        fault("ingest.before_answer")
         applied = message.state == MessageState.APPLIED
         return JsonResponse(message_answer(message), status=200 if applied else 202)
 
@@ -210,13 +212,14 @@ class DcsaCallback(MachineView):
                     request.headers.get("Notification-Signature"),
                     [seal.unseal(s) for s in found.dcsa_secrets],
                 )
-            except SignatureFault as fault:
-                raise WrongSignature(detail=str(fault)) from None
+            except SignatureFault as error:
+                raise WrongSignature(detail=str(error)) from None
             _json_or_refuse(body)
             message_receive(
                 source=found, body=body, channel="CALLBACK", at=self.at,
                 content_type=request.headers.get("Content-Type", ""),
             )  # fmt: skip
+        fault("ingest.before_answer")
         return HttpResponse(status=204, headers={"API-Version": "2.2.0"})
 
     def head(self, request: HttpRequest, source: str) -> HttpResponse:

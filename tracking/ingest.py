@@ -15,6 +15,7 @@ from django.db import IntegrityError, connection, transaction
 
 from portal.lib import ids
 from portal.lib.errors import PortalError
+from portal.lib.faults import declare, fault
 from portal.outbox.services import emit_all, enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.selectors import tenant_current
@@ -40,6 +41,12 @@ from tracking.timing import Timed, timed
 from tracking.types import CanonicalEvent, Parsed, Precision, Refusal, Unreadable
 
 MAX_FRAGMENT: Final = 2_000
+_BUCKETS: Final = 32
+_LOCKS: Final = "select pg_advisory_xact_lock(hashtextextended(%s, b)) from unnest(%s::bigint[]) as b"
+declare("ingest.after_raw", "the raw bytes are written, their delivery is not; nothing is committed")
+declare("ingest.before_apply", "a message is stored and committed, nothing of it is applied")
+declare("ingest.before_commit", "a message is applied and counted, not committed")
+declare("ingest.before_answer", "what the sender is to be told is committed, the answer is not given")
 HISTORY: Final = "HISTORY"  # the channel of history files: recorded when the file says, told to nobody (R1.1)
 
 
@@ -89,14 +96,9 @@ def message_receive(
     Raises IdempotencyConflict when the key was used with other bytes; with equal bytes the first message comes back.
     """
     digest = ids.digest(body)
-    if idempotency_key:
-        found = (
-            InboundMessage.objects.select_related("raw").filter(source=source, idempotency_key=idempotency_key).first()
-        )
-        if found is not None:
-            if found.raw.sha256 != digest:
-                raise IdempotencyConflict
-            return found
+    known = _known(source, idempotency_key, digest)
+    if known is not None:
+        return known
     raw = RawBody.objects.filter(source=source, sha256=digest).first()
     if raw is None:
         try:
@@ -104,14 +106,32 @@ def message_receive(
                 raw = RawBody.objects.create(source=source, sha256=digest, body=body, received_at=at)
         except IntegrityError:  # the same bytes came on another connection at this moment
             raw = RawBody.objects.get(source=source, sha256=digest)
-    message = InboundMessage.objects.create(
-        source=source, raw=raw, channel=channel, content_type=content_type[:120], file_name=file_name[:200],
-        idempotency_key=idempotency_key, received_at=at,
-    )  # fmt: skip
+    fault("ingest.after_raw")
+    try:
+        with transaction.atomic():
+            message = InboundMessage.objects.create(
+                source=source, raw=raw, channel=channel, content_type=content_type[:120], file_name=file_name[:200],
+                idempotency_key=idempotency_key, received_at=at,
+            )  # fmt: skip
+    except IntegrityError:  # the same key came on another connection at this moment
+        known = _known(source, idempotency_key, digest)
+        if known is None:
+            raise
+        return known
     Source.objects.filter(pk=source.pk).update(last_heard_at=at)
     enqueue("tracking.process_message", key=f"message:{message.public_id}", at=at, due_at=process_after,
             message=message.public_id)  # fmt: skip
     return message
+
+
+def _known(source: Source, idempotency_key: str, digest: str) -> InboundMessage | None:
+    """The message that came under this key before; IdempotencyConflict when it had other bytes (W7)."""
+    if not idempotency_key:
+        return None
+    found = InboundMessage.objects.select_related("raw").filter(source=source, idempotency_key=idempotency_key).first()
+    if found is not None and found.raw.sha256 != digest:
+        raise IdempotencyConflict
+    return found
 
 
 @transaction.atomic
@@ -122,15 +142,17 @@ def message_process(*, public_id: str, at: datetime) -> InboundMessage:
     )
     if message.state != MessageState.RECEIVED:
         return message
+    fault("ingest.before_apply")
     try:
         parsed = adapter_for(message.source.format, message.content_type, message.file_name).parse(
             bytes(message.raw.body)
         )
-    except Unreadable as fault:
-        parsed = Parsed(refusals=(Refusal(code=fault.code, position=fault.position, detail=fault.detail),))
+    except Unreadable as error:
+        parsed = Parsed(refusals=(Refusal(code=error.code, position=error.position, detail=error.detail),))
     run = Run(source=message.source, message=message, at=at, own_tenant=own_tenant())
     items = run.apply(parsed)
     message_finish(message, items, at)
+    fault("ingest.before_commit")
     return message
 
 
@@ -175,6 +197,7 @@ class Run:
     def apply_items(self, items: Sequence[Item]) -> None:
         """Stores what concerns each tenant and marks the items; those that match nobody are refused."""
         usable = [i for i in items if i.refused is None]
+        self._wait_for_versions({k for i in usable for k in _event_keys(i)})
         for tenant_id in sorted(self._tenants(usable)):
             with as_tenant(tenant_id):
                 _TenantRun(self, usable).apply()
@@ -185,6 +208,15 @@ class Run:
                     position=item.position,
                     detail=str(sentence(Reason.NO_MATCHING_SHIPMENT)),
                 )
+
+    def _wait_for_versions(self, keys: set[str]) -> None:
+        """Two versions of one event never pass each other unseen: a correction that moves an event to another
+        shipment must find where it was (R1.3). Locks by the bucket, until the transaction ends.
+        """
+        buckets = sorted({int(key[:2], 16) % _BUCKETS for key in keys})
+        if buckets:
+            with connection.cursor() as cursor:
+                cursor.execute(_LOCKS, [f"ingest {self.source.key}", buckets])
 
     def _timed(self, parsed: Parsed) -> list[Item]:
         codes = {e.place for e in parsed.events if e.place}

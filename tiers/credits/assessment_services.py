@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kpis.models import Snapshot
 from portal.lib.errors import PortalError
+from portal.lib.faults import declare, fault
 from portal.lib.periods import Month, utc_text
 from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import SYSTEM, audit
@@ -24,6 +25,8 @@ from tiers.credits.models import CreditLine, CreditTransition
 from tiers.credits.state_rules import CreditState
 from tiers.credits.state_services import lock, move
 from tiers.promises.selectors import premium_terms
+
+declare("credit.before_assessed", "the credits of a month are worked out and written, not committed")
 
 
 class ChargesStillOpen(PortalError):
@@ -68,6 +71,7 @@ def credit_assess(*, snapshot: Snapshot, at: datetime) -> list[CreditLine]:
         object_id=snapshot.public_id,
         details={"period": snapshot.period, "lines": {line.public_id: line.state for line in lines}},
     )
+    fault("credit.before_assessed")
     return lines
 
 

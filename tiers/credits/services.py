@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib.errors import Forbidden, PortalError
+from portal.lib.faults import declare, fault
 from portal.outbox.services import emit
 from portal.tenancy.models import Member, Role
 from tiers.credits import selectors
@@ -43,6 +44,9 @@ __all__ = [
     "credit_reverse",
     "credit_send_to_review",
 ]
+
+declare("credit.after_move", "a credit is approved, its amount not posted; nothing is committed")
+declare("credit.before_commit", "a credit is approved, posted and told, not committed")
 
 PREPARERS: Final = frozenset({Role.ACCOUNT_MANAGER.value, Role.FINANCE.value})
 APPROVERS: Final = frozenset({Role.FINANCE.value})
@@ -142,6 +146,7 @@ def credit_approve(*, public_id: str, actor: Member, at: datetime) -> CreditLine
         raise NothingOwed
     line.approved_by, line.approved_label, line.approved_at = actor.public_id, actor.label, at
     move(line, CreditState.APPROVED, at=at, actor=actor, reason="")
+    fault("credit.after_move")
     ledger_post(
         key=posting_key(line, PostingKind.APPROVE),
         kind=PostingKind.APPROVE,
@@ -163,6 +168,7 @@ def credit_approve(*, public_id: str, actor: Member, at: datetime) -> CreditLine
         ),
         at=at,
     )
+    fault("credit.before_commit")
     return line
 
 
