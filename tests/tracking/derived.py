@@ -1,0 +1,40 @@
+"""What is derived of an account's shipments, as comparable values: stored, and worked out anew from the sightings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from portal.tenancy.context import as_tenant
+from tests.cast import Account
+from tracking.derivation import rebuild, sightings_of
+from tracking.models import MilestoneRow, Shipment
+
+STATE = ("milestone", "milestone_at", "status", "eta_at", "final_at", "punctuality", "last_event_at", "last_heard_at")
+ROW = (
+    "container", "milestone", "node", "act_at", "act_source", "act_recorded_at", "est_at", "est_source",
+    "est_recorded_at", "pln_at", "precision", "basis", "is_conflict",
+)  # fmt: skip
+
+
+def derived(account: Account) -> dict[str, Any]:
+    """By shipment reference: its state, and its milestones."""
+    with as_tenant(account.pk):
+        found: dict[str, Any] = {
+            s.ref: ([getattr(s, name) for name in STATE], []) for s in Shipment.objects.order_by("ref")
+        }
+        for row in MilestoneRow.objects.select_related("shipment").order_by("container", "milestone", "node"):
+            found[row.shipment.ref][1].append(tuple(getattr(row, name) for name in ROW))
+    return found
+
+
+def derived_anew(account: Account, *, at: datetime) -> dict[str, Any]:
+    """The same after a full derivation; what is stored stays as it was."""
+    with as_tenant(account.pk), transaction.atomic():
+        shipments = list(Shipment.objects.select_for_update().order_by("pk"))
+        rebuild(shipments, sightings_of([s.pk for s in shipments]), at=at)
+        found = derived(account)
+        transaction.set_rollback(True)
+    return found
