@@ -105,6 +105,15 @@ class Process:
         found = subprocess.run(["pgrep", "-P", str(self.pid)], capture_output=True, text=True, check=False)
         return [int(line) for line in found.stdout.split()]
 
+    def kill_child(self) -> bool:
+        """kill -9 to its newest child alone, as the kernel does when memory runs out; False when it has none."""
+        children = self.children()
+        with contextlib.suppress(ProcessLookupError):
+            if children:
+                os.kill(children[-1], signal.SIGKILL)
+                return True
+        return False
+
     def text(self) -> str:
         """Its log so far."""
         return self.log.read_text(errors="replace")
