@@ -215,7 +215,7 @@ def pair_holds(opened: Mapping[str, Sequence[Sighting]], released: Mapping[str, 
                 start = None
         if start is not None:
             holds.append(_hold(stream, start, None))
-    return sorted(holds, key=lambda h: (h.start, h.opened_by))
+    return sorted(holds, key=lambda h: h.start)  # at equal instants by stream, never by the order of arrival
 
 
 def _hold(stream: str, start: Heard, end: Heard | None) -> Hold:

@@ -91,3 +91,15 @@ def test_a_bare_date_counts_as_the_last_second_of_its_local_day() -> None:
     summer_time_starts = utc("2026-03-28T23:00")
     assert on_time_instant(summer_time_starts, Precision.DAY, amsterdam) == utc("2026-03-29T21:59:59")
     assert on_time_instant(summer_time_starts, Precision.MINUTE, amsterdam) == summer_time_starts
+
+
+@pytest.mark.req("P4", "R1.15")
+def test_holds_that_begin_together_stand_in_the_same_order_however_they_arrived() -> None:
+    from tracking.effective import pair_holds
+
+    def hold(number: int) -> Sighting:
+        return sighting(number, "HOLD", 10)
+
+    one = pair_holds({"CUSTOMS": [hold(1)], "PAPER TRD": [hold(2)]}, {})
+    two = pair_holds({"CUSTOMS": [hold(2)], "PAPER TRD": [hold(1)]}, {})
+    assert [h.customs for h in one] == [h.customs for h in two] == [True, False]
