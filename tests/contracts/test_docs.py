@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import subprocess
+import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -49,7 +51,9 @@ def generator() -> ModuleType:
 
 
 def test_the_reference_is_up_to_date() -> None:
-    assert text("reference.md") == generator().page(), "run .ci/docs"
+    # in a process of its own: other tests declare handlers and facts of theirs in this one
+    check = subprocess.run([sys.executable, ROOT / ".ci" / "docs", "--check"], capture_output=True, text=True, cwd=ROOT)
+    assert check.returncode == 0, "run .ci/docs"
 
 
 def variables() -> set[str]:
