@@ -48,8 +48,8 @@ class Servers:
         self.valkey.start()
 
     def _make(self, cache: Path) -> None:
-        for old in cache.parent.iterdir():
-            if old.is_dir():
+        for old in cache.parent.iterdir():  # one is kept for each PostgreSQL
+            if old.is_dir() and old.name.partition("-")[0] == cache.name.partition("-")[0]:
                 shutil.rmtree(old)
         maker = PostgresServer(Path(tempfile.mkdtemp(prefix="plm-")) / "pg", bin_dir=self.bin_dir, fast=True)
         maker.start()
@@ -76,11 +76,11 @@ class Servers:
 
 
 def _fingerprint(bin_dir: Path) -> str:
-    total = hashlib.sha256(str(bin_dir).encode())
+    which, total = hashlib.sha256(str(bin_dir).encode()).hexdigest()[:8], hashlib.sha256()
     watched = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/*/migrations/*.py")]
     for path in sorted([*watched, ROOT / "portal/tenancy/walls.py", ROOT / "portal/launch/roles.py"]):
         total.update(path.as_posix().encode() + path.read_bytes())
-    return total.hexdigest()[:16]
+    return f"{which}-{total.hexdigest()[:16]}"
 
 
 def urls(postgres: PostgresServer, database: str) -> dict[str, str]:

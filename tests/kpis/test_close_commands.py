@@ -20,6 +20,8 @@ from tests.tiers import world
 from tiers.credits import jobs as credit_jobs
 from tiers.credits.models import CreditLine
 
+pytestmark = [pytest.mark.walls]
+
 
 def run(*arguments: str) -> list[dict[str, Any]]:
     out = StringIO()
