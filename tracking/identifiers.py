@@ -17,9 +17,14 @@ _FILLING: Final = re.compile(r"[\s./_-]+")
 _LETTERS: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (n for n in range(10, 39) if n % 11), strict=True))
 
 
+def upper(text: str) -> str:
+    """Upper case letter for letter: ß, which would become two, stays, so that what fits its column goes on fitting."""
+    return text.upper() if text.isascii() else "".join(c.upper() if len(c.upper()) == 1 else c for c in text)
+
+
 def container(text: str) -> str:
     """A container number as it is compared: upper case, without spaces, hyphens and dots."""
-    return _FILLING.sub("", text).upper()
+    return upper(_FILLING.sub("", text))
 
 
 def container_digit(prefix: str) -> int:
@@ -38,7 +43,7 @@ def container_ok(number: str) -> bool:
 
 def imo(text: str) -> str:
     """An IMO number as it is compared: without the letters IMO, spaces and hyphens."""
-    return _FILLING.sub("", text).upper().removeprefix("IMO")
+    return upper(_FILLING.sub("", text)).removeprefix("IMO")
 
 
 def imo_ok(number: str) -> bool:
@@ -50,7 +55,7 @@ def imo_ok(number: str) -> bool:
 
 def place(text: str) -> str:
     """A place code as it is compared: trimmed, upper case; the space some write after the country is dropped."""
-    code = text.strip().upper()
+    code = upper(text.strip())
     joined = code.replace(" ", "")
     return joined if locode_ok(joined) else code
 

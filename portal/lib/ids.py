@@ -11,7 +11,7 @@ import secrets
 from typing import Final
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_NOT_REFERENCE = re.compile(r"[^0-9A-Z]+")
+_NOT_REFERENCE = re.compile(r"[^0-9A-Za-z]+")
 
 
 def public_id() -> str:
@@ -31,4 +31,5 @@ def digest(text: str | bytes) -> str:
 
 def reference(text: str) -> str:
     """A reference as it is compared: upper case, ASCII letters and digits only."""
-    return _NOT_REFERENCE.sub("", text.upper())
+    # first what is left out: a letter such as ß would become two, and what fitted its column would no longer fit
+    return _NOT_REFERENCE.sub("", text).upper()

@@ -90,7 +90,7 @@ def _event(row: Row) -> CanonicalEvent:
         container_ok=identifiers.container_ok(container) if container else None,
         laden=cells.yes_no(row, "laden", _LADEN),
         place=cells.place(row, "place") or None,
-        facility=cells.text(row, "facility", 32).upper() or None,
+        facility=identifiers.upper(cells.text(row, "facility", 32)) or None,
         mode=cells.code(row, "mode", _MODES),
         booking=booking,
         shipment_ref=ref,

@@ -188,6 +188,9 @@ def _references(data: Fields, at: str) -> dict[str, Any]:
     boxes = [identifiers.container(value) for kind, value in others if kind == "EQ"]
     for box in boxes:
         fits(box, 16, f"{at}.references")
+    for kind, value in others:
+        if kind in ("BKG", "TRD"):  # these find a shipment, as its own papers do
+            fits(value, 64, f"{at}.references")
     further += [(kind, value) for kind, value in others if kind != "EQ"]
     return {
         "booking": booking or text_of(data, "carrierBookingReference", at),
@@ -262,8 +265,8 @@ def _place(call: Fields, data: Fields, at: str, kind: Kind, warnings: list[str])
     types = [text_of(part, "facilityTypeCode", path) for part, path in spots]
     return {
         "place": place,
-        "facility": facility.upper() if facility else None,
-        "facility_provider": provider.upper() if provider else None,
+        "facility": identifiers.upper(facility) if facility else None,
+        "facility_provider": identifiers.upper(provider) if provider else None,
         "place_role": "ANCH" if any(t and t.upper() in codes.NOT_BERTHS for t in types) else None,
     }
 
