@@ -264,10 +264,15 @@ def test_staff_change_a_tier_and_read_why_not(acme) -> None:
     refused = admin.post(at, {"tier": "STANDARD", "on": "2026-01-02"})
     assert refused.status_code == 422
     assert "A downgrade takes effect on the first of a month" in refused.content.decode()
-    assert admin.post(at, {"tier": "PRIORITY"}).status_code == 302
+    asked = admin.post(at, {"tier": "PRIORITY"}).content.decode()
+    for words in ("from Premium to Priority on", "Loses:", "Service credits"):
+        assert words in asked
+    with as_tenant(acme.pk):
+        assert [s.tier for s in selectors.subscription_rows()] == ["PREMIUM"]
+    assert admin.post(at, {"tier": "PRIORITY", "confirmed": "yes"}).status_code == 302
     with as_tenant(acme.pk):
         assert [s.tier for s in selectors.subscription_rows()] == ["PREMIUM", "PRIORITY"]
-    assert "Change the tier" not in desk(Role.FINANCE).get(at).content.decode()
+    assert "See what changes" not in desk(Role.FINANCE).get(at).content.decode()
     assert desk(Role.OPS).post(at, {"tier": "PREMIUM"}).status_code == 403
     assert sign_in(Client(), acme.manager).get(at).status_code == 404
 

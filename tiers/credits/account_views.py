@@ -29,6 +29,7 @@ from tiers.promises import selectors as promises
 from tiers.promises import services as promise_services
 from tiers.promises.forms import TierForm
 from tiers.promises.models import TIER_LABELS, Agreement
+from tiers.promises.preview import TierPreview, subscription_preview
 from tiers.promises.rules import Term
 from tiers.promises.selectors import AccountLine
 from tiers.promises.types import Tier
@@ -103,23 +104,46 @@ class AccountPage(TenantView):
         return self._page(TierForm(today=promises.today(self.at)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Changes the tier (R5.3); a refusal stands beside the form."""
+        """Says first what a change of tier does, then does it (R5.3); a refusal stands beside the form."""
         form = TierForm(request.POST, today=promises.today(self.at))
         if not form.is_valid():
             return self._page(form, status=422)
+        tier, on = Tier(form.cleaned_data["tier"]), form.cleaned_data["on"]
         try:
+            if "confirmed" not in request.POST:
+                return self._page(form, preview=subscription_preview(tier=tier, on=on, at=self.at))
             row = promise_services.subscription_change(
-                tier=Tier(form.cleaned_data["tier"]), on=form.cleaned_data["on"], reason=form.cleaned_data["reason"],
-                at=self.at, actor=self.member.label,
-            )  # fmt: skip
+                tier=tier, on=on, reason=form.cleaned_data["reason"], at=self.at, actor=self.member.label
+            )
         except PortalError as refused:
             form.add_error("on" if refused.code != "tier_unchanged" else "tier", refused.sentence())
             return self._page(form, status=422)
-        said = _("%(tier)s from %(day)s on.") % {"tier": TIER_LABELS[Tier(row.tier)], "day": row.valid_from}
+        said = _("%(tier)s from %(day)s on.") % {
+            "tier": TIER_LABELS[Tier(row.tier)],
+            "day": date_as(row.valid_from, "j M Y"),
+        }
         messages.success(request, said)
         return HttpResponseRedirect(request.path)
 
-    def _page(self, form: TierForm, status: int = 200) -> HttpResponse:
+    def _confirm(self, preview: TierPreview, form: TierForm) -> dict[str, Any]:
+        """The change in a sentence, and what it brings, takes away and ends."""
+        said = _("%(account)s goes from %(before)s to %(after)s on %(day)s.") % {
+            "account": self.account.name, "before": TIER_LABELS[preview.before], "after": TIER_LABELS[preview.after],
+            "day": date_as(preview.start, "j M Y"),
+        }  # fmt: skip
+        lists = ((_("Gets: %(what)s"), preview.gains), (_("Loses: %(what)s"), preview.loses),
+                 (_("Credit agreements that end: %(what)s"), preview.ends))  # fmt: skip
+        given = form.cleaned_data
+        return {
+            "action": "", "sentence": said, "submit": _("Confirm the change"),
+            "points": [line % {"what": ", ".join(str(name) for name in names)} for line, names in lists if names],
+            "hidden": [{"name": "confirmed", "value": "yes"}, {"name": "tier", "value": given["tier"]},
+                       {"name": "on", "value": preview.start.isoformat()},
+                       {"name": "reason", "value": given["reason"]}],
+            "cancel_url": self.request.path,
+        }  # fmt: skip
+
+    def _page(self, form: TierForm, status: int = 200, preview: TierPreview | None = None) -> HttpResponse:
         day = promises.today(self.at)
         now = promises.tier_at(day)
         may_change = self.member.role in TERMS
@@ -135,7 +159,8 @@ class AccountPage(TenantView):
             "links": self._links(may_change),
             "subscriptions": self._subscriptions(day),
             "tier_form": {"form": form, "action": "", "sentence": sentence % {"day": date_as(earliest, "j M Y")}}
-            if may_change else None,
+            if may_change and preview is None else None,
+            "confirm": self._confirm(preview, form) if preview is not None else None,
             "agreements": [self._agreement(row, day) for row in promises.agreement_rows()],
             "facts": [
                 {"label": _("Code"), "value": self.account.code, "mono": True},
