@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,6 +16,7 @@ from portal.lib.periods import Month, local_date
 from portal.tenancy.models import Member
 from portal.tenancy.selectors import tenant_zone
 from portal.web.policy import entitled
+from portal.web.templatetags.ui import time_at
 
 
 def customer(member: Member, at: datetime) -> dict[str, Any]:
@@ -32,11 +34,11 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
         whole = {r.kpi: tables.figure(r, staff=False, min_n=min_n) for r in rows if not r.lane}
         tile = tables.tile(whole["OTD"], href=url)
         name = tables.month_name(newest.period)
-        found["tiles"].append({**tile, "label": _("On time, %(month)s") % {"month": name}})
+        found["tiles"].append({**tile, "label": _("On time"), "note": f"{name}: {tile['note']}"})
         found["snapshot"] = {
             "title": name,
             "url": url,
-            "note": _("Closed as of %(at)s UTC") % {"at": f"{newest.as_of:%Y-%m-%d %H:%M}"},
+            "note": format_html(_("Closed as of {}"), time_at(newest.as_of, tenant_zone())),
             "stats": [
                 {
                     "label": shown["label"],
@@ -54,16 +56,16 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
 def _running(month: Month) -> dict[str, Any]:
     hits, judged, due = selectors.provisional(month)
     name = tables.month_name(str(month))
-    note = ngettext("provisional · %(n)s unit due", "provisional · %(n)s units due", due) % {"n": due}
+    counted = ngettext("%(n)s unit due, provisional", "%(n)s units due, provisional", due) % {"n": due}
     few = not stands(judged, min_n=selectors.config_now().min_n_percent)
     value: str | None = None
     if judged:
         value = _("%(num)s of %(den)s") % {"num": hits, "den": judged} if few else display_pct(hits, judged)
     return {
-        "label": _("On time so far, %(month)s") % {"month": name},
+        "label": _("On time so far"),
         "value": value,
         "unit": "%" if value and not few else "",
-        "note": note,
+        "note": f"{name}: {counted}",
         "void": _("nothing due yet") if not due else _("none arrived yet"),
         "href": f"{reverse('tracking:shipments')}?month={month}",
         "proof": _("Shipments"),

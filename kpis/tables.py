@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from django.utils.dateformat import format as date_as
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -174,8 +175,8 @@ def made_of(snapshot: Snapshot) -> list[dict[str, Any]]:
     return [
         {"term": otd.label, "text": otd.says, "rule": f"OTD {otd.version}"},
         {"term": complete.label, "text": complete.says, "rule": f"COMPLETENESS {complete.version}"},
-        {"term": _("Which month"), "text": otd.month_of, "rule": "R2.0"},
-        {"term": _("Missing data"), "text": otd.missing, "rule": "R2.3"},
+        {"term": _("Which month"), "text": capfirst(str(otd.month_of)), "rule": "R2.0"},
+        {"term": _("Missing data"), "text": capfirst(str(otd.missing)), "rule": "R2.3"},
         {"term": _("The cut"), "text": cut % {"days": days}, "rule": "R4.1"},
         {
             "term": _("Data grade"),

@@ -9,14 +9,17 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from kpis import selectors, tables, wording
 from kpis.models import Snapshot
 from portal.lib.errors import NotFound
+from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import audit
 from portal.web.pages import TenantView, pager
 from portal.web.policy import ACCOUNT, STAFF, Policy, entitled
+from portal.web.templatetags.ui import time_at
 
 SNAPSHOTS: Final = Policy(who=ACCOUNT | STAFF, entitlement="kpi_snapshots")
 PAGE: Final = 50
@@ -119,7 +122,7 @@ class SnapshotPage(SnapshotView):
     def _callouts(self, snapshot: Snapshot) -> list[dict[str, Any]]:
         if snapshot.is_published(self.at):
             return []
-        text = _("Customers see this month from %(at)s UTC on.") % {"at": f"{snapshot.published_at:%Y-%m-%d %H:%M}"}
+        text = format_html(_("Customers see this month from {} on."), time_at(snapshot.published_at, tenant_zone()))
         return [{"tone": "info", "text": text}]
 
     def _chips(self, snapshot: Snapshot, own: str, lane: str, outcome: str) -> list[dict[str, Any]]:

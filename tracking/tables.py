@@ -101,7 +101,7 @@ class ShipmentTable(LeanTable):
         told = _("via %(port)s") % {"port": via} if via else ""
         if row["mode"] != "SEA":
             told = str(wording.MODES.get(row["mode"], row["mode"]))
-        return format_html("{} → {}{}", origin, destination, _sub(told))
+        return format_html('<span class="nowrap">{} → {}</span>{}', origin, destination, _sub(told))
 
     def cell_promised(self, row: Row) -> SafeString:
         """The promised local day."""

@@ -130,5 +130,5 @@ def test_the_home_page_shows_the_running_month_as_provisional_and_the_last_close
     with clock.set_to(datetime(2026, 4, 10, tzinfo=UTC)):
         page = sign_in(Client(), acme.member).get("/").content.decode()
     assert "provisional" in page
-    assert "On time, March 2026" in page
+    assert "March 2026: 17 of 20" in page
     assert "85.0" in page

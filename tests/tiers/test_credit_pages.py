@@ -36,7 +36,7 @@ def test_the_customer_reads_the_sentence_the_receipt_and_the_units(acme) -> None
     browser = as_person(acme.member)
     page = browser.get(f"/credits/{line.public_id}").content.decode()
     said = "189 of 200 on time, 94.5 %; promised 95 %; 5 % of 84,350.00 USD = 4,217.50 USD."
-    assert f"{acme.tenant.name} CNSHA-NLRTM, March 2026: {said}" in page
+    assert f"{acme.tenant.name}, CNSHA-NLRTM, March 2026: {said}" in page
     assert page.count('class="rowlink ref"') == 11
     assert "Approve" not in page
     assert "4,217.50" in browser.get("/credits").content.decode()

@@ -12,7 +12,9 @@ from kpis import wording as kpi_wording
 from kpis.models import SnapshotUnit
 from kpis.tables import month_name, unit_rows
 from portal.lib.money import decimals, from_minor
+from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import SYSTEM
+from portal.web.templatetags.ui import time_at
 from tiers.credits import selectors, wording
 from tiers.credits.models import CreditLine
 from tiers.promises.types import CreditBlock
@@ -101,7 +103,7 @@ def agreement_facts(line: CreditLine) -> list[dict[str, Any]]:
         *terms_facts(block),
         {"label": _("Data grade"), "value": line.grade},
         {"label": _("Covered units"), "value": line.inputs["covered"]},
-        {"label": _("Charges recorded by"), "value": line.inputs["charges_until"][:16].replace("T", " ") + " UTC"},
+        {"label": _("Charges recorded by"), "value": time_at(line.inputs["charges_until"], tenant_zone())},
     ]  # fmt: skip
 
 

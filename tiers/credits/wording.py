@@ -114,7 +114,7 @@ def sentence(line: CreditLine, account: str) -> str:
         "pct": percent_of(line) or "",
         "target": plain(line.target),
     }
-    head = _("%(account)s %(lane)s, %(month)s:") % facts
+    head = _("%(account)s, %(lane)s, %(month)s:") % facts
     if not line.den:
         return f"{head} " + _("no unit was due, so there is nothing to assess.")
     reached = _("%(num)s of %(den)s %(phrase)s, %(pct)s %%; promised %(target)s %%") % facts
@@ -211,10 +211,21 @@ def _row(code: str, values: Mapping[str, str], result: str, line: CreditLine) ->
     if build is None:
         return {"label": code, "value": number(result) if result else ""}
     label, formula, rule, kind = build
+    if code == "BAND":
+        formula = _band_words(values)
     shown = {k: _shown(k, v, currency) for k, v in values.items()}
     value = {"money": amount(result, currency) if kind == "money" else "", "pct": f"{_maybe(result)} %",
              "text": _maybe(result)}[kind]  # fmt: skip
     return {"label": str(label), "value": value, "formula": str(formula) % shown if formula else "", "rule": rule}
+
+
+def _band_words(values: Mapping[str, str]) -> Promise:
+    """Which formula fits: a band may be open below or above."""
+    if not values["start"]:
+        return gettext_lazy("below %(end)s")
+    if not values["end"]:
+        return gettext_lazy("from %(start)s up")
+    return gettext_lazy("from %(start)s to below %(end)s")
 
 
 _AMOUNTS: Final = frozenset({"base", "cap", "lane_cap_abs", "raw", "amount", "min_payout", "per_unit", "claimed",
@@ -244,7 +255,7 @@ _ROWS: Final[dict[str, tuple[Promise, Promise | str, str, str]]] = {
     "RATE": (gettext_lazy("Reached"), gettext_lazy("100 × %(num)s ÷ %(den)s"), "R6.3", "pct"),
     "MEASURED": (gettext_lazy("Measured"), "", "R6.3", "text"),
     "SHORTFALL": (gettext_lazy("Shortfall"), gettext_lazy("target %(target)s, reached %(value)s"), "R6.3", "text"),
-    "BAND": (gettext_lazy("Band"), gettext_lazy("from %(start)s to below %(end)s"), "R6.4", "pct"),
+    "BAND": (gettext_lazy("Band"), "", "R6.4", "pct"),
     "SLOPE": (
         gettext_lazy("Slope"),
         gettext_lazy("%(started)s started steps of %(slope_step)s × %(slope_pct)s %%"),

@@ -12,6 +12,7 @@ from portal.account import selectors
 from portal.account.actions import action_label
 from portal.tenancy.models import AuditEntry, Role
 from portal.tenancy.selectors import tenant_zone
+from portal.tenancy.services import SYSTEM
 from portal.web.pages import PageView, TenantView, pager
 from portal.web.policy import Policy, staff
 
@@ -46,13 +47,27 @@ class _Trail(PageView):
 
 def _row(entry: AuditEntry) -> dict[str, Any]:
     actor, _open, address = entry.actor.partition(" <")
-    details = ", ".join(f"{name}: {value}" for name, value in sorted(entry.details.items()) if value not in ("", None))
     return {
-        "at": entry.at, "actor": actor, "address": address.rstrip(">"), "action": entry.action,
+        "at": entry.at, "actor": _("Plimsoll itself") if actor == SYSTEM else actor,
+        "address": address.rstrip(">"), "action": entry.action,
         "label": action_label(entry.action),
         "object_type": entry.object_type, "object_id": entry.object_id,
-        "details": details,
+        "details": [
+            {"name": name.replace("_", " "), "value": _plain(value)}
+            for name, value in sorted(entry.details.items()) if value not in ("", None)
+        ],
     }  # fmt: skip
+
+
+def _plain(value: Any) -> str:
+    """A recorded value without the brackets of the store."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(inner) for inner in value)
+    return str(value)
 
 
 class Trail(TenantView, _Trail):

@@ -116,7 +116,7 @@ def time_at(value: Any, zone: Any = None, precision: str = "minute") -> SafeStri
 
 @register.simple_tag
 def money(amount: Any, currency: Any) -> SafeString:
-    """An amount with its currency: `EUR 4,217.50`. Keeps the decimals that the Decimal carries; never rounds."""
+    """An amount with its currency: `4,217.50 EUR`. Keeps the decimals that the Decimal carries; never rounds."""
     if amount is None or amount == "":
         return void()
     exact = Decimal(str(amount))
@@ -124,7 +124,7 @@ def money(amount: Any, currency: Any) -> SafeString:
     places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
     shown = number_format(abs(exact), decimal_pos=places, use_l10n=True, force_grouping=True)
     sign = "\u2212" if exact < 0 else ""
-    return format_html('<span class="money">{}\u00a0{}{}</span>', currency, sign, shown)
+    return format_html('<span class="money">{}{}\u00a0{}</span>', sign, shown, currency)
 
 
 @register.simple_tag

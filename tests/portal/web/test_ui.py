@@ -44,10 +44,10 @@ def test_a_time_without_zone_is_refused_and_an_absent_one_is_said() -> None:
 @pytest.mark.parametrize(
     ("amount", "currency", "shown"),
     [
-        (Decimal("4217.50"), "EUR", "EUR\u00a04,217.50"),
-        (Decimal("1234568"), "JPY", "JPY\u00a01,234,568"),
-        (Decimal("406.173"), "KWD", "KWD\u00a0406.173"),
-        (Decimal("-120.00"), "USD", "USD\u00a0\u2212120.00"),
+        (Decimal("4217.50"), "EUR", "4,217.50\u00a0EUR"),
+        (Decimal("1234568"), "JPY", "1,234,568\u00a0JPY"),
+        (Decimal("406.173"), "KWD", "406.173\u00a0KWD"),
+        (Decimal("-120.00"), "USD", "\u2212120.00\u00a0USD"),
     ],
 )
 def test_money_keeps_the_decimals_it_came_with(amount: Decimal, currency: str, shown: str) -> None:
