@@ -19,22 +19,23 @@ ROW = (
 )  # fmt: skip
 
 
-def derived(account: Account) -> dict[str, Any]:
-    """By shipment reference: its state, and its milestones."""
+def derived(account: Account, *refs: str) -> dict[str, Any]:
+    """By shipment reference (all, or those named): its state, and its milestones."""
     with as_tenant(account.pk):
-        found: dict[str, Any] = {
-            s.ref: ([getattr(s, name) for name in STATE], []) for s in Shipment.objects.order_by("ref")
-        }
-        for row in MilestoneRow.objects.select_related("shipment").order_by("container", "milestone", "node"):
+        shipments = Shipment.objects.filter(ref__in=refs) if refs else Shipment.objects.all()
+        found: dict[str, Any] = {s.ref: ([getattr(s, name) for name in STATE], []) for s in shipments.order_by("ref")}
+        rows = MilestoneRow.objects.select_related("shipment").filter(shipment__in=shipments)
+        for row in rows.order_by("container", "milestone", "node"):
             found[row.shipment.ref][1].append(tuple(getattr(row, name) for name in ROW))
     return found
 
 
-def derived_anew(account: Account, *, at: datetime) -> dict[str, Any]:
+def derived_anew(account: Account, *refs: str, at: datetime) -> dict[str, Any]:
     """The same after a full derivation; what is stored stays as it was."""
     with as_tenant(account.pk), transaction.atomic():
-        shipments = list(Shipment.objects.select_for_update().order_by("pk"))
+        wanted = Shipment.objects.filter(ref__in=refs) if refs else Shipment.objects.all()
+        shipments = list(wanted.select_for_update().order_by("pk"))
         rebuild(shipments, sightings_of([s.pk for s in shipments]), at=at)
-        found = derived(account)
+        found = derived(account, *refs)
         transaction.set_rollback(True)
     return found
