@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from portal.tenancy.context import scope
+from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from tracking.effective import Heard, on_time_instant
 from tracking.facts import MilestoneReached
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
@@ -117,8 +118,15 @@ def surroundings(shipments: Sequence[Shipment], *, as_of: datetime | None = None
         containers={i: tuple(sorted(numbers)) for i, numbers in containers.items()},
         zones={code: zone for code, zone, _avpu in places if zone},
         avpu_places=frozenset(code for code, _zone, avpu in places if avpu),
-        anchoring_sources=frozenset(Source.objects.filter(arrival_is_anchorage=True).values_list("key", flat=True)),
+        anchoring_sources=_anchoring_sources(),
     )
+
+
+def _anchoring_sources() -> frozenset[str]:
+    """Sources whose ARRI means the anchorage: the account's own, and the operator's, which serve all accounts."""
+    own = set(Source.objects.filter(arrival_is_anchorage=True).values_list("key", flat=True))
+    with as_tenant(OPERATOR_ID):
+        return frozenset(own | set(Source.objects.filter(arrival_is_anchorage=True).values_list("key", flat=True)))
 
 
 def facts_of(shipments: Iterable[Shipment], *, as_of: datetime) -> dict[int, ShipmentFacts]:
@@ -148,13 +156,8 @@ def rebuild(
     rows: list[MilestoneRow] = []
     news: list[MilestoneReached] = []
     for shipment in shipments:
-        listed = sightings.get(shipment.pk, ())
-        # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
-        latest = max((s.recorded_at for s in listed), default=at)
-        facts = derive(listed, around.journey(shipment), as_of=max(at, latest))
-        own = _milestone_rows(shipment, facts)
+        own = _derived(shipment, sightings.get(shipment.pk, ()), around, at)
         rows += own
-        _state(shipment, facts, around)
         news += [
             _reached(shipment, row, around)
             for row in own
@@ -164,6 +167,42 @@ def rebuild(
     MilestoneRow.objects.bulk_create(rows, batch_size=2_000)
     _write_states(shipments)
     return news
+
+
+def _derived(shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, at: datetime) -> list[MilestoneRow]:
+    """The milestone rows of a shipment; its own columns are set, nothing is stored."""
+    # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
+    latest = max((s.recorded_at for s in listed), default=at)
+    facts = derive(listed, around.journey(shipment), as_of=max(at, latest))
+    _state(shipment, facts, around)
+    return _milestone_rows(shipment, facts)
+
+
+_ROW_FIELDS: Final = (
+    "container", "milestone", "node", "act_at", "act_source", "act_recorded_at", "est_at", "est_source",
+    "est_recorded_at", "pln_at", "precision", "basis", "is_conflict",
+)  # fmt: skip
+
+
+def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
+    """Those whose stored rows or columns differ from a full derivation; stores nothing (1.5).
+
+    The caller holds their locks, or repeats the question for those that are named.
+    """
+    around, sightings = surroundings(shipments), sightings_of([s.pk for s in shipments])
+    stored: dict[int, set[tuple[Any, ...]]] = defaultdict(set)
+    for pk, *values in MilestoneRow.objects.filter(shipment__in=shipments).values_list("shipment_id", *_ROW_FIELDS):
+        stored[pk].add(tuple(values))
+    found = []
+    for shipment in shipments:
+        anew = copy(shipment)
+        rows = {
+            tuple(getattr(row, name) for name in _ROW_FIELDS)
+            for row in _derived(anew, sightings.get(shipment.pk, ()), around, at)
+        }
+        if rows != stored[shipment.pk] or any(getattr(anew, n) != getattr(shipment, n) for n in _STATE_FIELDS):
+            found.append(shipment)
+    return found
 
 
 _STATES: Final = """
@@ -304,4 +343,13 @@ def _next_step(shipment: Shipment, reached: Milestone) -> str:
     return later[0].value if later else ""
 
 
-__all__ = ["ContainerFacts", "facts_of", "punctuality", "rebuild", "shipment_facts", "sightings_of", "surroundings"]
+__all__ = [
+    "ContainerFacts",
+    "facts_of",
+    "punctuality",
+    "rebuild",
+    "shipment_facts",
+    "sightings_of",
+    "stale",
+    "surroundings",
+]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import Count, Exists, IntegerField, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Concat
 
@@ -22,7 +23,8 @@ from portal.tenancy.context import OPERATOR_ID, across_tenants, as_tenant, scope
 from portal.tenancy.models import AuditEntry, Member, Role, Tenant
 from portal.tenancy.services import SYSTEM
 from tiers.credits.selectors import invariant_breaches as credit_breaches
-from tracking.models import InboundMessage, MessageState, Quarantined, RawBody
+from tracking.derivation import stale
+from tracking.models import InboundMessage, MessageState, Quarantined, RawBody, Shipment
 
 Breach = dict[str, Any]
 WAITS_AT_MOST: Final = timedelta(minutes=5)
@@ -31,14 +33,19 @@ _UNSENT: Final = (Phase.QUEUED, Phase.CLAIMED, Phase.HANDED_OVER)
 _PAGE: Final = 2_000
 
 
-def invariant_breaches(*, at: datetime) -> Iterator[Breach]:
-    """Every breach in the installation as of `at`; nothing when all holds. One crossing, for the list of tenants."""
+def invariant_breaches(*, at: datetime, derived: bool = False) -> Iterator[Breach]:
+    """Every breach in the installation as of `at`; nothing when all holds. One crossing, for the list of tenants.
+
+    `derived`: also works out every shipment anew, which takes time.
+    """
     yield from wall_breaches()
     with across_tenants(reason="check_invariants", actor=SYSTEM, at=at):
         tenants = list(Tenant.objects.order_by("pk").values_list("pk", "code"))
     for tenant_id, code in tenants:
         with as_tenant(tenant_id):
             found = list(tenant_breaches(at=at))
+            if derived:
+                found += derivation_breaches(at=at)
         for breach in found:
             yield {**breach, "account": code}
 
@@ -87,6 +94,18 @@ def count_breaches() -> Iterator[Breach]:
         if found["rows"] != told["quarantined"]:
             yield _breach("I2", "quarantined rows differ from the count", source=found["source__key"],
                           rows=found["rows"], quarantined=told["quarantined"])  # fmt: skip
+
+
+def derivation_breaches(*, at: datetime) -> Iterator[Breach]:
+    """Every shipment's milestones and state equal a full derivation from its sightings; asked for by --derived (P4)."""
+    last = 0
+    while page := list(Shipment.objects.filter(pk__gt=last).order_by("pk")[:_PAGE]):
+        last = page[-1].pk
+        if doubtful := stale(page, at=at):
+            with transaction.atomic():  # something may have been stored between the two reads: look again, locked
+                held = Shipment.objects.select_for_update().filter(pk__in=[s.pk for s in doubtful]).order_by("pk")
+                for shipment in stale(list(held), at=at):
+                    yield _breach("P4", "what is derived differs from a full derivation", shipment=shipment.public_id)
 
 
 # --- I3, I4: what goes out ---

@@ -274,3 +274,16 @@ def test_the_list_says_late_on_time_or_at_risk(acme) -> None:
         rebuild(both, sightings_of([b.pk for b in both]), at=NOW)
         found = dict(Shipment.objects.values_list("pk", "punctuality"))
     assert (found[late.pk], found[fine.pk], found[risky.pk]) == ("LATE", "ON_TIME", "AT_RISK")
+
+
+@pytest.mark.req("R1.15")
+def test_an_arrival_of_a_source_that_means_the_anchorage_is_no_arrival_at_berth(acme) -> None:
+    """The source is the operator's, so the account that hears of it does not see the source's row."""
+    s, line = shipment(acme), source(arrival_is_anchorage=True)
+    take(line, [vessel("ARRI", booking_of(s), "2026-03-10T08:00:00Z", place="NLRTM")], at=NOW)
+    assert set(milestones(s)) == {"AT_ANCHOR"}
+
+
+def booking_of(shipment) -> str:
+    with as_tenant(shipment.tenant_id):
+        return str(shipment.references.get(kind="BOOKING").value)

@@ -10,14 +10,14 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from portal.checks.invariants import invariant_breaches, tenant_breaches
+from portal.checks.invariants import derivation_breaches, invariant_breaches, tenant_breaches
 from portal.notify.models import Delivery, Phase
 from portal.outbox.models import OutboxRow
 from portal.outbox.runner import run_due
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from tests.tracking.messages import equipment, number_of, shipment, source, take
 from tracking.ingest import message_receive
-from tracking.models import InboundMessage, RawBody
+from tracking.models import InboundMessage, MilestoneRow, RawBody, Shipment
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 
@@ -85,4 +85,19 @@ def test_a_lost_notification_and_a_lost_sending_are_told(acme) -> None:
         assert "a notification is open and nothing will send it" in [b["what"] for b in tenant_breaches(at=NOW)]
         Delivery.objects.filter(pk=second.pk).update(key="f" * 64)
         assert "a notification's key is not made of its fact and reader" in [b["what"] for b in tenant_breaches(at=NOW)]
+        transaction.set_rollback(True)
+
+
+@pytest.mark.req("P4")
+def test_a_derived_row_that_does_not_follow_from_the_events_is_told(acme) -> None:
+    line, made = source(), shipment(acme)
+    take(line, [equipment("DISC", number_of(made), "2026-03-12T08:00:00Z", place="NLRTM")], at=NOW)
+    with as_tenant(acme.pk), transaction.atomic():
+        assert list(derivation_breaches(at=NOW)) == []
+        MilestoneRow.objects.filter(shipment=made, container="", milestone="DISCHARGED").delete()
+        assert [b["shipment"] for b in derivation_breaches(at=NOW)] == [made.public_id]
+        transaction.set_rollback(True)
+    with as_tenant(acme.pk), transaction.atomic():
+        Shipment.objects.filter(pk=made.pk).update(status="DONE")
+        assert [b["invariant"] for b in derivation_breaches(at=NOW)] == ["P4"]
         transaction.set_rollback(True)
