@@ -97,7 +97,7 @@ def test_a_bare_date_counts_as_the_last_second_of_its_local_day() -> None:
 def test_holds_that_begin_together_stand_in_the_same_order_however_they_arrived() -> None:
     from tracking.effective import pair_holds
 
-    def hold(number: int) -> Sighting:
+    def hold(number: int) -> object:
         return sighting(number, "HOLD", 10)
 
     one = pair_holds({"CUSTOMS": [hold(1)], "PAPER TRD": [hold(2)]}, {})
