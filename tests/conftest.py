@@ -35,8 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for variable, role in (
         ("DATABASE_URL", names.app), ("DATABASE_OPERATOR_URL", names.operator), ("DATABASE_OWNER_URL", names.owner),
     ):  # fmt: skip
-        os.environ[variable] = os.environ["PLIMSOLL_TEST_ADMIN"].replace("plimsoll_root@", f"{role}@").replace(
-            "/postgres?", f"/{database}?"
+        os.environ[variable] = (
+            os.environ["PLIMSOLL_TEST_ADMIN"]
+            .replace("plimsoll_root@", f"{role}@")
+            .replace("/postgres?", f"/{database}?")
         )
     number = int(name.removeprefix("gw")) + 1 if worker else 0
     os.environ["CELERY_BROKER_URL"] = f"{os.environ['PLIMSOLL_TEST_BROKER']}/{number}"
