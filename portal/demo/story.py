@@ -205,15 +205,19 @@ class Story:
 
     def mail_arrives(self) -> str:
         """In the demo's SMTP sink, with the shipment in its subject."""
+        return f"to {SHIPPER}: {self._mail(self.shipment.ref)}"
+
+    def _mail(self, words: str) -> str:
+        """The subject of the shipper's newest mail with these words in its subject, once it has come."""
 
         def found() -> str:
             for path in mail_files(inbox_folder())[:300]:
                 mail = mail_read(path)
-                if SHIPPER in str(mail["To"]) and self.shipment.ref in str(mail["Subject"]):
+                if SHIPPER in str(mail["To"]) and words in str(mail["Subject"]):
                     return str(mail["Subject"])
             return ""
 
-        return f"to {SHIPPER}: {_until(found, 'a mail about the shipment')}"
+        return _until(found, f"a mail about {words}")
 
     def ops_sees_quarantine(self) -> str:
         """The event with the unknown code stands in the list with its reason."""
@@ -253,15 +257,19 @@ class Story:
         _so(answer.status == 200, f"approving was answered with {answer.status}")
         line = self._credit()
         _so(line.state == "APPROVED", f"the credit is {line.state} after the approval: {answer.words[:300]}")
-        return f"{amount} for {line.lane}, {line.period}: sent by {line.prepared_label}, approved by second person"
+        return (
+            f"{amount} for {line.lane}, {line.period}: sent to review by {line.prepared_label}, "
+            f"approved by {line.approved_label}"
+        )
 
     def shipper_sees_credit(self) -> str:
-        """With every step of the sum."""
+        """With every step of the sum, and by mail."""
         line = self._credit()
         page = self._page(SHIPPER, f"/credits/{line.public_id}").words
         for word in (f"{line.amount:,f}", "Share of the base", "Lane cap", "Approved"):
             _so(word in page, f"the credit's page does not say {word!r}")
-        return f"{len(line.steps)} steps from charges to {line.amount:,f} {line.currency}"
+        told = self._mail(f"{line.amount:,f}")
+        return f"{len(line.steps)} steps from charges to {line.amount:,f} {line.currency}; mail: {told}"
 
     def ledger_adds_up(self) -> str:
         """Debits and credits of the account come to nothing."""
