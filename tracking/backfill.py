@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib import ids
@@ -128,7 +129,12 @@ def history_apply(*, source: Source, body: bytes, at: datetime) -> InboundMessag
         source=source, raw=raw, channel=HISTORY, content_type="text/csv", file_name="events.csv", received_at=at
     )
     run = Run(source=source, message=message, at=at, own_tenant=own_tenant(), is_backfill=True, quiet=True)
-    message_finish(message, run.apply(csv_events.parse(body)), at)
+    items = run.apply(csv_events.parse(body))
+    message_finish(message, items, at)
+    newest = max((i.recorded_at for i in items if i.recorded_at is not None), default=None)
+    if newest is not None:
+        unheard = Q(last_heard_at=None) | Q(last_heard_at__lt=newest)
+        Source.objects.filter(unheard, pk=source.pk).update(last_heard_at=newest)
     return message
 
 

@@ -72,7 +72,7 @@ def elsewhere(tmp_path: Path, plan: dict[str, Any], **environment: str) -> Count
     path.write_text(json.dumps(plan))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.concurrency.interleave", str(path)], cwd=ROOT, text=True,
-        env={**os.environ, **environment}, capture_output=True, timeout=240, check=False,
+        env={**os.environ, **environment}, capture_output=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return Counter(json.loads(done.stdout.splitlines()[-1]))
@@ -102,6 +102,11 @@ if pgbouncer.program() is not None:  # else `manage.py test` says that it is lef
     def test_four_threads_through_pgbouncer_in_transaction_mode(crowd, tmp_path, size) -> None:
         with pgbouncer.pooler(size=size) as environment:
             clean(elsewhere(tmp_path, plan(crowd, steps=50, threads=4, pool=0), **environment))
+
+    @pytest.mark.nightly
+    def test_eight_threads_through_two_connections_for_a_long_time(crowd, tmp_path) -> None:
+        with pgbouncer.pooler(size=2) as environment:
+            clean(elsewhere(tmp_path, plan(crowd, steps=400, threads=8, pool=0), **environment))
 
 
 @pytest.mark.req("T13", "T10")

@@ -36,7 +36,7 @@ from tracking.models import (
 from tracking.services import waiting_match
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-pytestmark = [pytest.mark.req("R1.1")]
+pytestmark = [pytest.mark.walls, pytest.mark.req("R1.1")]
 
 
 class Folder:
@@ -125,7 +125,8 @@ def test_it_makes_what_it_does_not_know(folder) -> None:
         assert ChargeLine.objects.count() == 2, "two equal lines of one file are two lines"
         assert CommitmentRow.objects.get().made_at == datetime(2026, 1, 20, 5, tzinfo=UTC), "start of the day there"
     with as_tenant(OPERATOR_ID):
-        assert Source.objects.get(key=folder.source).kind == "terminal"
+        made = Source.objects.get(key=folder.source)
+        assert (made.kind, made.last_heard_at) == ("terminal", NOW)
         message = InboundMessage.objects.get(source__key=folder.source)
         assert (message.channel, message.events_accepted) == ("HISTORY", 4)
         raw = bytes(RawBody.objects.get(source__key=folder.source).body)
