@@ -22,7 +22,7 @@ from portal.notify.models import Delivery, Phase
 from portal.notify.services import preference_set
 from portal.outbox.models import OutboxRow, RowState
 from portal.tenancy.context import OPERATOR_ID, as_tenant
-from portal.tenancy.models import Member
+from portal.tenancy.models import Member, User
 from tests import processes
 from tests.cast import Account
 from tests.concurrency.partner import Journey, Letter, Sender, journey, letters
@@ -53,14 +53,14 @@ def story(accounts: list[Account], *, kills: int, shipments: int, drain: float) 
     """Letters come in and mails go out while processes die; afterwards all is there, once. Returns the figures."""
     chance = random.Random(SEED)
     silent = accounts[-1].member
-    with as_tenant(silent.tenant_id):
-        preference_set(member=silent, fact_key=MilestoneReached.key, wanted=False, at=datetime.now(UTC))
+    prepare(slow=accounts[0].manager, silent=silent)
     journeys = [journey(accounts[n % len(accounts)], chance) for n in range(shipments)]
     written = letters(journeys, chance)
     victims = [VICTIMS[n % len(VICTIMS)] for n in range(kills)]
     chance.shuffle(victims)
     port, began = processes.free_port(), time.monotonic()
     with Sink() as sink:
+        sink.slow = 0.15
         running = start(sink, port)
         sender = Sender(f"127.0.0.1:{port}", list(written))
         try:
@@ -91,6 +91,14 @@ def story(accounts: list[Account], *, kills: int, shipments: int, drain: float) 
         "answers": dict(sender.statuses), "tasks": running["worker"].text().count("succeeded in"), **mails,
         "seconds_until_answered": round(killed), "seconds": round(took),
     }  # fmt: skip
+
+
+def prepare(*, slow: Member, silent: Member) -> None:
+    """One person's mail server answers late, so that workers die with mails in their hands; another wants no mail."""
+    with as_tenant(slow.tenant_id):
+        User.objects.filter(pk=slow.user_id).update(email=f"slow-{slow.public_id}@example.com")
+    with as_tenant(silent.tenant_id):
+        preference_set(member=silent, fact_key=MilestoneReached.key, wanted=False, at=datetime.now(UTC))
 
 
 def kill(victim: Process, *, child_only: bool) -> None:
