@@ -188,7 +188,7 @@ def _empty(wanted: ShipmentFilter, base: str) -> dict[str, Any]:
         return {"title": _("No shipment matches"), "text": _("Take a filter away to see more."),
                 "action": {"label": _("All shipments"), "url": base}}  # fmt: skip
     return {
-        "title": _("No shipment matches"),
+        "title": _("No shipment matches %(q)s") % {"q": wanted.q},
         "text": _("Any reference finds it: container, house or master bill, booking, purchase order; "
                   "a part of four characters is enough."),
         "action": {"label": _("All shipments"), "url": base},

@@ -44,7 +44,7 @@ def refusal(request: HttpRequest, *, status: int, code: str, detail: str, **more
     """The answer to a refused request in the caller's form."""
     if wants_json(request):
         return problem(request, status=status, code=code, detail=detail, **more)
-    context = {"status": status, "detail": detail, "correlation_id": correlation_id(request)}
+    context = {"status": status, "code": code, "detail": detail, "correlation_id": correlation_id(request)}
     template = {400: "400.html", 403: "403.html", 404: "404.html"}.get(status, "error.html")
     return render(request, template, context, status=status)
 

@@ -65,7 +65,7 @@ def history(line: CreditLine, *, staff: bool) -> list[dict[str, Any]]:
             "label": wording.STATES[t.to_state][1] if t.to_state in wording.STATES else t.to_state,
             "who": who(t.actor_label),
             "at": t.at,
-            "zone": None,
+            "zone": tenant_zone(),
             "note": t.reason if t.actor else "",
         }
         for t in selectors.transitions_of(line)
@@ -81,7 +81,7 @@ def ledger(line: CreditLine) -> list[dict[str, Any]]:
         rows.append(
             {
                 "at": posting.posted_at,
-                "zone": None,
+                "zone": tenant_zone(),
                 "entry": words.get(posting.kind, posting.kind),
                 "debit": next(e.account for e in legs if e.minor > 0),
                 "credit": next(e.account for e in legs if e.minor < 0),
@@ -143,7 +143,7 @@ def _band(band: tuple[Any, Any, Any]) -> str:
     start, end, pct = band
     shares = {"start": start, "end": end, "pct": wording.plain(pct)}
     if start is None:
-        return _("below %(end)s: %(pct)s %%") % shares
+        return _("below %(end)s: %(pct)s\u00a0%%") % shares
     if end is None:
-        return _("above %(start)s: %(pct)s %%") % shares
-    return _("%(start)s to below %(end)s: %(pct)s %%") % shares
+        return _("above %(start)s: %(pct)s\u00a0%%") % shares
+    return _("%(start)s to below %(end)s: %(pct)s\u00a0%%") % shares
