@@ -83,8 +83,18 @@ class Desk:
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
         if secret:
-            self.page.get_by_role("textbox").fill(code_of(secret, ahead=ahead))
-            self.page.get_by_role("button", name="Continue").click()
+            self.type_code(secret, ahead=ahead)
+
+    def type_code(self, secret: str, *, ahead: int = 0, spaced: bool = False) -> None:
+        """The second step of signing in."""
+        code = code_of(secret, ahead=ahead)
+        self.page.get_by_label("Code").fill(f" {code[:3]} {code[3:]} " if spaced else code)
+        self.page.get_by_role("button", name="Continue").click()
+
+    def confirm(self, secret: str, *, ahead: int = 0) -> None:
+        """Proves again who it is."""
+        self.page.get_by_label("Code").fill(code_of(secret, ahead=ahead))
+        self.page.get_by_role("button", name="Confirm").click()
 
     def text(self) -> str:
         """What a reader sees of the page's main part."""
