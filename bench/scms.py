@@ -94,7 +94,7 @@ def convert(source: Path, out: Path) -> int:
     with source.open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))
     out.mkdir(parents=True, exist_ok=True)
-    account = {"account": ACCOUNT, "name": "SCMS delivery history", "tier": "STANDARD", "valid_from": "2006-01-01",
+    account = {"account": ACCOUNT, "name": "SCMS delivery history", "tier": "PRIORITY", "valid_from": "2006-01-01",
                "zone": "UTC"}  # fmt: skip
     write(out / "accounts.csv", [account])
     write(out / "places.csv", list(places(lines)))

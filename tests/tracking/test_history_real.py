@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kpis.figures import display_pct
 from kpis.models import Snapshot, SnapshotRow, SnapshotUnit
 from kpis.services import month_close
+from portal.lib import clock
 from portal.lib.periods import Month
 from portal.outbox.models import OutboxRow
 from portal.tenancy.context import OPERATOR_ID, as_tenant
+from portal.tenancy.models import Role, Tenant
 from portal.tenancy.selectors import tenant_id_of_code
 from tests import cast
+from tests.doors import client_of
 from tracking.backfill import Loaded, history_load
 from tracking.models import InboundMessage, Reference, Shipment, SightingRow
 
@@ -89,11 +95,27 @@ def test_counted_by_delivery_one_late_line_makes_it_late(closed: int) -> None:
 
 
 @pytest.mark.req("R3.1", "R0.6")
-def test_customers_see_what_the_grade_allows(closed: int) -> None:
+def test_the_staff_see_every_figure_and_customers_what_its_grade_allows(closed: int) -> None:
+    ops, member = cast.person(OPERATOR_ID, Role.OPS), cast.person(closed, Role.MEMBER)
+    desk, customer = client_of(ops), client_of(member)
     with as_tenant(closed):
-        for row in SnapshotRow.objects.filter(kpi="OTD", lane=""):
-            assert row.grade in ("A", "B", "C")
-            assert row.value is not None, "the figure itself is kept, for the staff"
+        account = Tenant.objects.get(pk=closed).public_id
+        rows = list(SnapshotRow.objects.filter(kpi="OTD", lane="").select_related("snapshot"))
+    assert {r.grade for r in rows} == {"A", "B"}, "no month is so unsure that its figure is held back"
+    with clock.set_to(NOW + timedelta(days=1)):
+        for grade in ("A", "B"):
+            row = max((r for r in rows if r.grade == grade), key=lambda r: r.den)
+            shown = display_pct(row.num, row.den)
+            for client, path in ((customer, "/snapshots"), (desk, f"/ops/accounts/{account}/snapshots")):
+                assert f"{shown}" in text_of(client.get(f"{path}/{row.snapshot.public_id}")), (grade, path)
+        listed = text_of(desk.get(f"/ops/accounts/{account}/snapshots"))
+        assert "December 2009" in listed
+
+
+def text_of(answer: Any) -> str:
+    """The words of a page, one space between them."""
+    assert answer.status_code == 200
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
 @pytest.mark.req("R1.2")
