@@ -25,7 +25,7 @@ from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.lib.periods import local_midnight
 from portal.tenancy.context import OPERATOR_ID, as_tenant
-from portal.tenancy.selectors import tenant_id_of_code
+from portal.tenancy.selectors import operator_exists, tenant_id_of_code
 from portal.tenancy.services import tenant_create
 from tiers.promises.selectors import subscription_rows
 from tiers.promises.services import subscription_open
@@ -59,6 +59,13 @@ class NoHistory(PortalError):
 
     code, status = "no_history", 422
     message = _("%(folder)s holds none of the history files: %(files)s.")
+
+
+class NotSetUp(PortalError):
+    """There is no operator yet, in whose scope sources and messages are kept."""
+
+    code, status = "not_set_up", 409
+    message = _("This installation is not set up yet: run `manage.py setup` first.")
 
 
 @dataclass(slots=True)
@@ -107,11 +114,13 @@ def history_load(*, folder: Path, at: datetime, tell: Callable[[str], None], bat
     """Loads a folder of history files; a second load of the same files changes nothing (R1.2).
 
     Every header is checked before anything is stored. `tell` takes sentences about progress. Each batch is one
-    transaction. Raises NoHistory, UnreadableHistory.
+    transaction. Raises NoHistory, NotSetUp, UnreadableHistory.
     """
     present = [name for name in FILES if (folder / name).is_file()]
     if not present:
         raise NoHistory(folder=folder, files=", ".join(FILES))
+    if not operator_exists():
+        raise NotSetUp
     loader = _Loader(folder, present, at, tell, batch)
     loader.check()
     for name in present:
