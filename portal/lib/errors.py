@@ -56,3 +56,11 @@ class BadRequest(PortalError):
 
     code, status = "bad_request", 400
     message = _("%(detail)s")
+
+
+class Busy(PortalError):
+    """Somebody else holds what is needed, or it took too long; nothing was changed."""
+
+    code, status = "busy", 503
+    message = _("The portal is busy with this at the moment, and nothing was changed. Try again in a few seconds.")
+    headers: Mapping[str, str] = {"Retry-After": "5"}

@@ -33,7 +33,7 @@ def membership_of(user_id: int) -> tuple[int, int] | None:
 
 def tenant_id_of_public_id(public_id: str) -> int | None:
     """The tenant that an API key or a share link names."""
-    row = _one("select plimsoll_tenant_of_public_id(%s)", public_id)
+    row = None if "\0" in public_id else _one("select plimsoll_tenant_of_public_id(%s)", public_id)
     return None if row is None or row[0] is None else int(row[0])
 
 

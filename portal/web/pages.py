@@ -64,7 +64,8 @@ class PageView(View):
             raise NotFound
         if not self.policy.allows(member.role, unsafe=request.method not in ("GET", "HEAD", "OPTIONS")):
             raise Forbidden
-        asked = step_up(request, self.at) if request.method in self.step_up else None
+        method = "GET" if request.method == "HEAD" else request.method  # HEAD runs what GET runs
+        asked = step_up(request, self.at) if method in self.step_up else None
         return asked or self.enter(request, *args, **kwargs)
 
     def is_foreign_side(self, request: HttpRequest) -> bool:
