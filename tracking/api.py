@@ -26,6 +26,7 @@ from portal.tenancy.keys import KeyRefused, KnownKey, key_of_request
 from portal.web.policy import ANONYMOUS, EVERYBODY, SOURCE_KEY, Policy
 from portal.web.problems import problem
 from tracking import strictjson
+from tracking.adapters.csv_events import CSV
 from tracking.ingest import message_process, message_receive
 from tracking.models import InboundMessage, MessageState, Quarantined, Source
 from tracking.selectors import source_scope
@@ -103,6 +104,15 @@ def _json_or_refuse(body: bytes) -> None:
         raise Unparsable(detail=error.detail) from None
 
 
+def _readable_or_refuse(body: bytes, content_type: str) -> None:
+    """What is JSON by its label or by its first byte, or a table, keeps within what one message may hold (W8)."""
+    most = strictjson.DOOR.length
+    if _is_json(content_type) or body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
+        _json_or_refuse(body)
+    elif body.count(b"\n") > most + 1 and CSV.recognises(body):
+        raise Unparsable(detail=f"A message may hold at most {most} rows; send it in parts.")
+
+
 def _is_json(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() in ("", "application/json", "text/json")
 
@@ -135,8 +145,7 @@ class IngestDoor(SourceDoor):
         """200 with the counts; 202 when it is stored but not applied yet."""
         body = body_of(request)
         content_type = request.headers.get("Content-Type", "")
-        if _is_json(content_type):
-            _json_or_refuse(body)
+        _readable_or_refuse(body, content_type)
         found = Source.objects.filter(key=source, is_active=True).first()
         if found is None:
             raise NotFound

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -110,11 +111,10 @@ class NewSource(PageView):
         })  # fmt: skip
 
     def _doors(self, source: Source) -> dict[str, str]:
-        kwargs = {"source": source.key}
-        build = self.request.build_absolute_uri
+        kwargs, base = {"source": source.key}, settings.PUBLIC_URL  # a partner gets them: never from the request (W3)
         return {
-            "ingest_url": build(reverse("tracking:ingest", kwargs=kwargs)),
-            "callback_url": build(reverse("tracking:dcsa_callback", kwargs=kwargs)) if source.format == "dcsa" else "",
+            "ingest_url": base + reverse("tracking:ingest", kwargs=kwargs),
+            "callback_url": base + reverse("tracking:dcsa_callback", kwargs=kwargs) if source.format == "dcsa" else "",
         }
 
     def _accounts(self) -> list[tuple[str, str]]:

@@ -35,7 +35,8 @@ HOSTILE: tuple[Any, ...] = (
 ADDED = (
     "transportCall", "eventLocation", "references", "documentReferences", "reason", "changeRemark", "facilityCode",
     "documentID", "documentTypeCode", "shipmentEventTypeCode", "isTransshipmentMove", "delayReasonCode", "events",
-    "carrierBookingReference", "metadata", "payload", "eventClassification", "isRetracted", "seals", "x" * 300, "\u0000",
+    "carrierBookingReference", "metadata", "payload", "eventClassification", "isRetracted", "seals", "x" * 300,
+    "\u0000",
 )  # fmt: skip
 
 
