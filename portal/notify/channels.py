@@ -59,11 +59,14 @@ class Mail:
 
 
 def mail_bytes(mail: Mail, *, at: datetime) -> bytes:
-    """The mail as sent, multipart/alternative; ValueError when a header value holds a line break (O8)."""
+    """The mail as sent, multipart/alternative.
+
+    ValueError when a header value holds a line break (O8), or when no mail server can be told the address.
+    """
     message = EmailMessage(policy=SMTP)
     headers = {
         "From": settings.DEFAULT_FROM_EMAIL,
-        "To": mail.recipient,
+        "To": _ascii(mail.recipient),
         "Subject": mail.subject,
         "Date": format_datetime(at),
         "Message-ID": mail.message_id,
@@ -203,9 +206,12 @@ def _bare(address: str) -> str:
 
 
 def _ascii(address: str) -> str:
-    """The domain in its ASCII form."""
+    """The address with its domain in the ASCII form; ValueError when it has none."""
     local, _at, domain = address.rpartition("@")
-    return f"{local}@{domain.encode('idna').decode('ascii')}"
+    try:
+        return f"{local.encode('ascii').decode()}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        raise ValueError("No mail server can be told this address.") from None
 
 
 def _says(error: BaseException) -> str:

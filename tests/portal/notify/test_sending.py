@@ -295,3 +295,26 @@ def test_unsubscribing_takes_one_click_and_no_sign_in(acme: Account, sink: Sink)
     assert {(d.email, d.phase) for d in deliveries(acme) if d.fact["milestone"] == "DELIVERED"} == {
         (acme.member.user.email, Phase.SUPPRESSED), (acme.manager.user.email, Phase.SENT),
     }  # fmt: skip
+
+
+@pytest.mark.req("O10")
+@pytest.mark.parametrize("address", ["jörg@example.com", "ſ@example.com", "a@example..com", f"a@{'x' * 64}.com"])
+def test_an_address_that_no_server_can_be_told_fails_at_once(acme: Account, sink: Sink, address: str) -> None:
+    only_member(acme)
+    with as_tenant(acme.pk), transaction.atomic():
+        User.objects.filter(pk=acme.member.user_id).update(email=f"{acme.member.public_id}{address}")
+    tell(acme, FACT)
+    run(acme)
+    (delivery,) = deliveries(acme)
+    assert (delivery.phase, delivery.reason) == (Phase.FAILED, "No mail server can be told this address.")
+    assert sink.accepted == []
+
+
+@pytest.mark.req("O8")
+def test_a_domain_in_other_letters_is_written_in_ascii(acme: Account, sink: Sink) -> None:
+    only_member(acme)
+    with as_tenant(acme.pk), transaction.atomic():
+        User.objects.filter(pk=acme.member.user_id).update(email=f"{acme.member.public_id}@exämple.com")
+    tell(acme, FACT)
+    run(acme)
+    assert [m["To"] for _to, m in sink.accepted] == [f"{acme.member.public_id}@xn--exmple-cua.com"]
