@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from tiers.promises.models import TIER_LABELS
@@ -17,10 +18,14 @@ from tiers.promises.types import CreditBlock
 
 _BAND = re.compile(r"^\s*(?P<from>\S+)\s*(?:-|–|\.\.)\s*(?P<to>\S+)\s*:\s*(?P<pct>\S+?)\s*%?\s*$")
 _OPEN: Final = ("*", "")
+_PLAIN: Final = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 
 
 def _day(label: Any, **more: Any) -> forms.DateField:
-    return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}), **more)
+    """A day on which calendars still have neighbours: 9999-12-31 has no next month."""
+    outside = _("Choose a day between 2000 and 2199.")
+    bounds = [MinValueValidator(date(2000, 1, 1), outside), MaxValueValidator(date(2199, 12, 31), outside)]
+    return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}), validators=bounds, **more)
 
 
 class TierForm(forms.Form):
@@ -40,7 +45,7 @@ class CodesField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         """The list; empty for an empty field."""
-        return sorted({code.upper() for code in re.split(r"[\s,;+]+", str(value or "")) if code})
+        return sorted({code.upper() for code in re.split(r"[\s,;+\x00]+", str(value or "")) if code})
 
 
 class BandsField(forms.CharField):
@@ -56,14 +61,20 @@ class BandsField(forms.CharField):
             try:
                 if found is None:
                     raise InvalidOperation
-                bands.append((_edge(found["from"]), _edge(found["to"]), Decimal(found["pct"])))
+                bands.append((_edge(found["from"]), _edge(found["to"]), _number(found["pct"])))
             except InvalidOperation:
                 raise ValidationError(_("Line %(n)s is no band; write 93 - 95: 5"), params={"n": n}) from None
         return tuple(bands)
 
 
 def _edge(text: str) -> Decimal | None:
-    return None if text in _OPEN else Decimal(text)
+    return None if text in _OPEN else _number(text)
+
+
+def _number(text: str) -> Decimal:
+    if not _PLAIN.fullmatch(text):  # neither NaN nor 1e-999999999, which would be written out
+        raise InvalidOperation
+    return Decimal(text)
 
 
 def _amount(label: Any, **more: Any) -> forms.DecimalField:
