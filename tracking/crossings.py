@@ -13,7 +13,7 @@ from typing import Final
 from django.db.models import Count, QuerySet, Sum
 
 from portal.tenancy.models import Tenant, TenantKind
-from portal.web.tables import Cursor, Page, keyset_page
+from portal.web.tables import Cursor, Page, instant_of, keyset_page
 from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState, Shipment, Source
 from tracking.selectors import in_standing
 from tracking.standing import Standing
@@ -53,7 +53,7 @@ def quarantine_page(wanted: QuarantineFilter, *, cursor: Cursor | None) -> Page[
         "source__key", "source__name", "tenant__name", "tenant__kind",
     )  # fmt: skip
     return keyset_page(
-        rows, key="recorded_at", cursor=cursor, parse=datetime.fromisoformat, write=datetime.isoformat
+        rows, key="recorded_at", cursor=cursor, parse=instant_of, write=datetime.isoformat
     )  # fmt: skip
 
 

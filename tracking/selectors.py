@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
 from portal.tenancy.context import scope
-from portal.web.tables import Cursor, Page, keyset_page
+from portal.web.tables import Cursor, Page, instant_of, keyset_page
 from tracking.filters import ShipmentFilter
 from tracking.milestones import chain, critical_five
 from tracking.models import Container, MilestoneRow, Place, Shipment
@@ -141,7 +141,7 @@ def shipment_page(
         rows,
         key="due_at",
         cursor=cursor,
-        parse=datetime.fromisoformat,
+        parse=instant_of,
         write=datetime.isoformat,
         descending=not wanted.oldest_first,
     )

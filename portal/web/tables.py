@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 import django_tables2 as tables
@@ -48,6 +49,16 @@ class Page(Generic[T]):
     rows: list[Any]
     older: str | None
     newer: str | None
+
+
+def instant_of(text: str) -> datetime:
+    """The instant of a cursor; ValueError for what is none, or names no offset (Python's calendar ends before the
+    database's, so the edges are left out).
+    """
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None or not 1 < instant.year < 9999:
+        raise ValueError("A cursor holds an instant with its offset.")
+    return instant
 
 
 def keyset_page(

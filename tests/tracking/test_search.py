@@ -102,7 +102,8 @@ def test_a_search_is_one_statement(found) -> None:
 @pytest.mark.parametrize(
     "query",
     ["standing=nonsense", "month=2026-13", "lane=<script>", "arriving=999", "sort=id", "older=x.y", "newer=..", "q=%00",
-     "older=aaaa.not-a-time", "status=%F0%9F%9A%A2", "older=aaaa."],
+     "older=aaaa.not-a-time", "status=%F0%9F%9A%A2", "older=aaaa.",
+     "older=a.9999-12-31", "newer=a.0001-01-01T00:00:00%2B14:00", "older=a.2026-01-01"],
 )  # fmt: skip
 def test_an_address_that_makes_no_sense_still_opens_a_list(found, query: str) -> None:
     account, _made = found
