@@ -68,6 +68,8 @@ def story(accounts: list[Account], *, kills: int, shipments: int, drain: float) 
             wait_for(lambda: answers(port), seconds=40, what="the web")
             for number, name in enumerate(victims):
                 sender.release(len(written) * (number + 1) // kills - len(written) * number // kills)
+                if name == "worker" and chance.random() < 0.8:
+                    busy(running[name])
                 time.sleep(chance.uniform(0.05, 1.2))
                 kill(running[name], child_only=name in ("web", "worker") and chance.random() < 0.4)
             sender.finish(seconds=drain)
@@ -99,6 +101,13 @@ def prepare(*, slow: Member, silent: Member) -> None:
         User.objects.filter(pk=slow.user_id).update(email=f"slow-{slow.public_id}@example.com")
     with as_tenant(silent.tenant_id):
         preference_set(member=silent, fact_key=MilestoneReached.key, wanted=False, at=datetime.now(UTC))
+
+
+def busy(worker: Process, *, seconds: float = 8.0) -> None:
+    """Waits a while until the worker has work in its hands: one that only starts has nothing to lose."""
+    size, deadline = worker.log.stat().st_size, time.monotonic() + seconds
+    while worker.log.stat().st_size < size + 15_000 and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def kill(victim: Process, *, child_only: bool) -> None:
