@@ -24,7 +24,10 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WHOLE: Final = re.compile(r"\d{1,6}", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?\d{1,14}(?:\.\d{1,8})?", re.ASCII)
 
+_YEARS: Final = (1900, 2999)
+
 V = TypeVar("V")
+D = TypeVar("D", date, datetime)
 
 
 def text(row: Row, column: str, most: int = 64) -> str:
@@ -103,7 +106,7 @@ def exact_instant(row: Row, column: str) -> datetime | None:
     when = time(row, column)
     if when is not None and when.time is None:
         raise Fault(Reason.BAD_TIME, row.at(column), "An instant with its offset is expected.")
-    return when.time if when else None
+    return _near(when.time, row, column) if when and when.time else None
 
 
 def day(row: Row, column: str) -> date | None:
@@ -114,9 +117,16 @@ def day(row: Row, column: str) -> date | None:
     if not _DAY.fullmatch(given):
         raise Fault(Reason.BAD_TIME, row.at(column), f"It is {given[:40]!a}; a day as YYYY-MM-DD is expected.")
     try:
-        return date.fromisoformat(given)
+        return _near(date.fromisoformat(given), row, column)
     except ValueError:
         raise Fault(Reason.BAD_TIME, row.at(column), f"There is no day {given}.") from None
+
+
+def _near(when: D, row: Row, column: str) -> D:
+    """Promises are added to: what lies too far off has no limit in any calendar."""
+    if not _YEARS[0] <= when.year <= _YEARS[1]:
+        raise Fault(Reason.BAD_TIME, row.at(column), f"A year from {_YEARS[0]} to {_YEARS[1]} is expected.")
+    return when
 
 
 def whole(row: Row, column: str) -> int | None:

@@ -220,11 +220,16 @@ def _charge(row: Row) -> ChargeRow:
     currency = cells.needed(row, "currency").upper()
     if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
         raise Fault(Reason.BAD_VALUE, row.at("currency"), f"It is {currency[:20]!a}; three letters are expected.")
+    if abs(amount) >= 10**14:
+        raise Fault(Reason.BAD_VALUE, row.at("amount"), "It is larger than can be kept.")
+    container = identifiers.container(cells.text(row, "container", 20))
+    if len(container) > 16:
+        raise Fault(Reason.TOO_LONG, row.at("container"))
     return ChargeRow(
         position=row.at(),
         account=cells.needed(row, "account"),
         shipment_ref=cells.needed(row, "shipment_ref"),
-        container=identifiers.container(cells.text(row, "container", 20)),
+        container=container,
         code=identifiers.upper(cells.needed(row, "code", 32)),
         amount=amount,
         currency=currency,

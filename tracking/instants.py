@@ -40,6 +40,8 @@ def written(text: str) -> Written:
     if found is None:
         raise ValueError(f"{local[:40]!a} is not a time in ISO 8601.")
     year, month, day = int(found[1]), int(found[2]), int(found[3])
+    if not 1 < year < 9999:  # at the edges of the calendar other zones have no time to show
+        raise ValueError(f"{local[:40]!a} lies outside the calendar.")
     if found[4] is None:
         datetime(year, month, day, tzinfo=UTC)  # refuses a day that does not exist
         return Written(local, Precision.DAY)
