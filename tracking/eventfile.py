@@ -84,7 +84,7 @@ class EventFile:
     def _add(self, text: str, offset: int, length: int) -> None:
         cells = text.strip("\r\n").split(",") if '"' not in text else next(csv.reader([text]), [])
         named = self._cell(cells, "source")
-        key = named if 0 < len(named) <= 40 else NO_SOURCE
+        key = named if 0 < len(named) <= 40 and "\0" not in named else NO_SOURCE
         source = self._number_of.setdefault(key, len(self.sources))
         if source == len(self.sources):
             self.sources.append(key)

@@ -220,8 +220,11 @@ def _charge(row: Row) -> ChargeRow:
     currency = cells.needed(row, "currency").upper()
     if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
         raise Fault(Reason.BAD_VALUE, row.at("currency"), f"It is {currency[:20]!a}; three letters are expected.")
-    if abs(amount) >= 10**14:
+    if abs(amount) > 10**14 - 1:
         raise Fault(Reason.BAD_VALUE, row.at("amount"), "It is larger than can be kept.")
+    code = cells.needed(row, "code", 32).upper()
+    if len(code) > 32:
+        raise Fault(Reason.TOO_LONG, row.at("code"))
     container = identifiers.container(cells.text(row, "container", 20))
     if len(container) > 16:
         raise Fault(Reason.TOO_LONG, row.at("container"))
@@ -230,7 +233,7 @@ def _charge(row: Row) -> ChargeRow:
         account=cells.needed(row, "account"),
         shipment_ref=cells.needed(row, "shipment_ref"),
         container=container,
-        code=identifiers.upper(cells.needed(row, "code", 32)),
+        code=code,
         amount=amount,
         currency=currency,
         recorded_at=recorded_at,

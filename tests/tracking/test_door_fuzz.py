@@ -28,7 +28,8 @@ HOSTILE: tuple[Any, ...] = (
     # letters that grow when they are written in upper case
     "ß" * 5, "ß" * 15, "ß" * 16, "ß" * 32, "ß" * 64, "ß" * 100, "ŉ" * 15, "ΐ" * 64, "ﬃ" * 50,
     "MSKU123456789012", "' or 1=1 --", "=cmd|' /C calc'!A0", "../../etc/passwd", "%s%n{0}", "٣٤٥", "CN SHA", "cnsha",
-    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-02-30", "0000-00-00", "2026-03-29T02:30:00",
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z", "0001-01-01",
+    "2026-02-30", "0000-00-00", "2026-03-29T02:30:00",
     "2026-03-01", "2026-03-01T24:00:00Z", "1e400", "NaN", "SHIPMENT", "TRANSPORT", "EQUIPMENT", "ACT", "VOID", "LADEN",
     [], {}, [[]], {"": ""}, [None], {"x": {"x": {"x": [1.5, {"y": "\ud800"}]}}}, ["\u0000"], {"\u0000": 1},
 )  # fmt: skip
@@ -116,7 +117,7 @@ def test_damaged_messages_are_counted_and_never_a_fault(acme, line, caplog) -> N
     dice = random.Random(20260315)
     seen: dict[int, int] = {}
     for n in range(MESSAGES):
-        if n % 50 == 0:  # a shipment of which everything was said a hundred times takes its time
+        if n % 25 == 0:  # a shipment of which everything was said a hundred times takes its time
             templates = _templates(acme)
         events = [_damage(e, dice) for e in dice.sample(templates, dice.randint(1, 3))]
         for e in events:

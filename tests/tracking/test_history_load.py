@@ -320,3 +320,29 @@ def test_quoted_cells_with_line_ends_stay_one_row(folder) -> None:
     (folder.path / "events.csv").write_text(text.replace(first, quoted))
     done = folder.load()
     assert (done.received, done.accepted) == (4, 4)
+
+
+@pytest.mark.req("G6", "W8")
+@pytest.mark.parametrize(
+    ("file", "column", "value"),
+    [
+        ("shipments.csv", "due_date", "9999-12-31"), ("shipments.csv", "due_date", "0001-01-01"),
+        ("events.csv", "event_time", "0001-01-01"), ("events.csv", "source", "a\0b"),
+        ("charges.csv", "container", "X" * 20), ("charges.csv", "code", "ß" * 32),
+        ("charges.csv", "amount", "99999999999999.99999999"),
+    ],
+)  # fmt: skip
+def test_what_no_column_can_hold_is_one_refused_row(tmp_path: Path, file: str, column: str, value: str) -> None:
+    folder = Folder(tmp_path)
+    folder.usual()
+    head, first, *others = (tmp_path / file).read_text().splitlines()
+    cells = dict(zip(head.split(","), first.split(","), strict=True)) | {column: value}
+    lines = [
+        ",".join(cells),
+        ",".join(cells.values()),
+        *(line + "," * (len(cells) - head.count(",") - 1) for line in others),
+    ]
+    (tmp_path / file).write_text("\n".join(lines) + "\n")
+    done = history_load(folder=tmp_path, at=NOW, tell=lambda _line: None)
+    assert len(done.refused) + done.quarantined >= 1
+    assert done.received == done.accepted + done.duplicate + done.quarantined
