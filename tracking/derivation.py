@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
+from portal.tenancy.context import scope
 from tracking.effective import Heard, on_time_instant
 from tracking.facts import MilestoneReached
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
-from tracking.models import Container, MilestoneRow, Place, Shipment, SightingRow, Source
+from tracking.models import Container, MilestoneRow, Place, Shipment, SightingRow
+from tracking.partners import anchoring, priority, settings_as_of
 from tracking.types import FinalMilestone, Journey, Milestone, Mode, Sighting
 
 _FIELDS: Final = (
@@ -81,6 +82,7 @@ class Surroundings:
     zones: Mapping[str, str]
     avpu_places: frozenset[str]
     anchoring_sources: frozenset[str]
+    priority: tuple[str, ...]
 
     def journey(self, shipment: Shipment) -> Journey:
         """The shipment's journey in the form of the pure rules."""
@@ -97,6 +99,7 @@ class Surroundings:
             vessel_imo=shipment.vessel_imo or None,
             arrival_is_anchorage=self.anchoring_sources,
             sends_avpu=(final_place or shipment.pod or "") in self.avpu_places,
+            priority=self.priority,
         )
 
     def zone(self, place: str) -> ZoneInfo:
@@ -114,23 +117,18 @@ def surroundings(shipments: Sequence[Shipment], *, as_of: datetime | None = None
             containers[shipment_id].append(number)
     codes = {code for s in shipments for code in (s.pol, s.pod, s.final_place, *s.transhipments) if code}
     places = list(Place.objects.filter(code__in=codes).values_list("code", "zone", "sends_avpu"))
+    settings = settings_as_of(as_of)
     return Surroundings(
         containers={i: tuple(sorted(numbers)) for i, numbers in containers.items()},
         zones={code: zone for code, zone, _avpu in places if zone},
         avpu_places=frozenset(code for code, _zone, avpu in places if avpu),
-        anchoring_sources=_anchoring_sources(),
+        anchoring_sources=anchoring(settings),
+        priority=priority(settings),
     )
 
 
-def _anchoring_sources() -> frozenset[str]:
-    """Sources whose ARRI means the anchorage: the account's own, and the operator's, which serve all accounts."""
-    own = set(Source.objects.filter(arrival_is_anchorage=True).values_list("key", flat=True))
-    with as_tenant(OPERATOR_ID):
-        return frozenset(own | set(Source.objects.filter(arrival_is_anchorage=True).values_list("key", flat=True)))
-
-
 def facts_of(shipments: Iterable[Shipment], *, as_of: datetime) -> dict[int, ShipmentFacts]:
-    """Effective facts as of an instant by shipment id; four queries whatever the number (R1.8)."""
+    """Effective facts as of an instant by shipment id; six queries whatever the number (R1.8)."""
     listed = list(shipments)
     sightings = sightings_of([s.pk for s in listed], as_of=as_of)
     around = surroundings(listed, as_of=as_of)

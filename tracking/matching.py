@@ -26,6 +26,7 @@ class Candidate:
     starts_at: datetime | None  # booked or confirmed; None: unknown, so always before
     refs: frozenset[tuple[str, str]]  # (kind, normal form)
     calls: frozenset[str] = field(default_factory=frozenset)  # POL, POD and transhipment places
+    carrier: str = ""
 
     def has(self, wanted: Iterable[tuple[str, str]]) -> bool:
         """Whether it carries one of these references."""

@@ -22,7 +22,7 @@ from tracking.effective import (
     pair_holds,
     release_after,
 )
-from tracking.types import SOURCE_PRIORITY, Classifier, FinalMilestone, Journey, Kind, Milestone, Mode, Sighting
+from tracking.types import Classifier, FinalMilestone, Journey, Kind, Milestone, Mode, Sighting
 
 _M = Milestone
 _AT_SEA: Final = (_M.GATE_IN_FULL, _M.LOADED, _M.VESSEL_DEPARTED, _M.VESSEL_ARRIVED, _M.DISCHARGED)
@@ -268,10 +268,13 @@ def derive(
     journey: Journey,
     *,
     as_of: datetime,
-    priority: Sequence[str] = SOURCE_PRIORITY,
+    priority: Sequence[str] | None = None,
     conflict_hours: int = CONFLICT_HOURS,
 ) -> ShipmentFacts:
-    """The facts of one shipment as of an instant, from all its stored sightings in any order (R1.8 to R1.15)."""
+    """The facts of one shipment as of an instant, from all its stored sightings in any order (R1.8 to R1.15).
+
+    `priority` stands in for the journey's own order of sources.
+    """
     live = live_versions(sightings, as_of=as_of)
     final = final_of(journey.final)
     names: tuple[str | None, ...] = tuple(sorted(set(journey.containers))) or (None,)
@@ -280,7 +283,7 @@ def derive(
             name,
             [s for s in live if name is None or s.container in (None, name)],
             journey,
-            priority=priority,
+            priority=journey.priority if priority is None else priority,
             conflict_hours=conflict_hours,
         )
         for name in names

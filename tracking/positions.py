@@ -27,6 +27,18 @@ class Span:
     end: int
 
 
+_ANCHOR: Final = re.compile(r"\$\[\d+\](?:\.[A-Z][A-Z0-9]{1,2}\[\d+\])?")
+
+
+def anchor(position: str) -> str:
+    """The part of a position that names the event: `$[3]` of a list or table, `$[0].EQD[9]` of an EDI message.
+
+    Segments are numbered from zero through the whole file, the envelope's first (UNB, ISA) being 0.
+    """
+    found = _ANCHOR.match(position)
+    return found[0] if found else position
+
+
 def locate(text: str, position: str) -> Span | None:
     """The characters that a position means: of JSON by path, of a CSV row by its number; None when it is not there."""
     steps: list[str | int] = [

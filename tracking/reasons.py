@@ -38,6 +38,12 @@ class Reason(StrEnum):
     DUPLICATE_COLUMN = "duplicate_column"
     BAD_SIGNATURE = "bad_signature"
     PARSER_FAILED = "parser_failed"
+    NOT_XLSX = "not_xlsx"
+    BAD_ARCHIVE = "bad_archive"
+    TOO_MANY_CELLS = "too_many_cells"
+    TOO_SLOW = "too_slow"
+    NO_MAPPING = "no_mapping"
+    BAD_MAPPING = "bad_mapping"
     # one event or row cannot be read
     WRONG_TYPE = "wrong_type"
     MISSING_FIELD = "missing_field"
@@ -50,6 +56,10 @@ class Reason(StrEnum):
     BAD_ROW = "bad_row"
     BAD_SEGMENT = "bad_segment"
     NO_REFERENCE = "no_reference"
+    MISSING_SEGMENT = "missing_segment"
+    ENVELOPE_REFUSED = "envelope_refused"
+    REFUSED_WITH_OTHERS = "refused_with_others"
+    NOT_TRACKED = "not_tracked"
     # one event can be read but not used (yet)
     NO_ZONE = "no_zone"
     FUTURE_ACTUAL = "future_actual"
@@ -75,6 +85,9 @@ class Reason(StrEnum):
     CONTROL_REFERENCE = "control_reference"
     ENVELOPE_PADDING = "envelope_padding"
     ORDER_VIOLATION = "order_violation"
+    DUPLICATE_INTERCHANGE = "duplicate_interchange"
+    UNKNOWN_CARRIER = "unknown_carrier"
+    NO_CONTROL_TRAILER = "no_control_trailer"
 
 
 _R = Reason
@@ -83,7 +96,8 @@ WHOLE_MESSAGE: Final = frozenset(
         *(_R.EMPTY, _R.NOT_UTF8, _R.NOT_JSON, _R.TRUNCATED_JSON, _R.DUPLICATE_KEY, _R.TOO_DEEP, _R.TOO_LARGE),
         *(_R.TOO_MANY_ITEMS, _R.BAD_NUMBER, _R.WRONG_TOP_LEVEL, _R.UNSUPPORTED_FORMAT, _R.UNSUPPORTED_DIALECT),
         *(_R.TRUNCATED_MESSAGE, _R.BAD_ENVELOPE, _R.NOT_CSV, _R.UNKNOWN_COLUMN, _R.MISSING_COLUMN),
-        *(_R.DUPLICATE_COLUMN, _R.BAD_SIGNATURE, _R.PARSER_FAILED),
+        *(_R.DUPLICATE_COLUMN, _R.BAD_SIGNATURE, _R.PARSER_FAILED, _R.NOT_XLSX, _R.BAD_ARCHIVE, _R.TOO_MANY_CELLS),
+        *(_R.TOO_SLOW, _R.NO_MAPPING, _R.BAD_MAPPING),
     }
 )
 WARNINGS: Final = frozenset(
@@ -91,7 +105,7 @@ WARNINGS: Final = frozenset(
         *(_R.CONTAINER_CHECK_DIGIT, _R.IMO_CHECK_DIGIT, _R.UNKNOWN_PLACE, _R.PLACE_CONFLICT, _R.NO_MODE, _R.NO_LADEN),
         *(_R.ZONE_FROM_FACILITY, _R.AMBIGUOUS_LOCAL_TIME, _R.SKIPPED_LOCAL_TIME),
         *(_R.OFFSET_DIFFERS_FROM_ZONE, _R.FUTURE_ACT_AS_EST, _R.CONTROL_COUNT, _R.CONTROL_REFERENCE),
-        *(_R.ENVELOPE_PADDING, _R.ORDER_VIOLATION),
+        *(_R.ENVELOPE_PADDING, _R.ORDER_VIOLATION, _R.DUPLICATE_INTERCHANGE, _R.UNKNOWN_CARRIER, _R.NO_CONTROL_TRAILER),
     }
 )
 QUARANTINE: Final = frozenset(Reason) - WHOLE_MESSAGE - WARNINGS  # one event or row, kept with its bytes
@@ -117,6 +131,12 @@ _SENTENCES: Final[Mapping[Reason, Promise]] = {
     _R.DUPLICATE_COLUMN: _("The file names the same column twice."),
     _R.BAD_SIGNATURE: _("The signature does not fit the message."),
     _R.PARSER_FAILED: _("The message could not be read; its bytes are kept."),
+    _R.NOT_XLSX: _("The file is not a workbook that can be read (XLSX)."),
+    _R.BAD_ARCHIVE: _("The file is an archive with contents that are not allowed in it."),
+    _R.TOO_MANY_CELLS: _("The workbook has more rows or columns than one file may have; send it in parts."),
+    _R.TOO_SLOW: _("Reading the file took longer or more memory than any ordinary file does."),
+    _R.NO_MAPPING: _("Nobody has said yet what the columns or fields of this source mean."),
+    _R.BAD_MAPPING: _("The mapping of this source does not fit what it sends."),
     _R.WRONG_TYPE: _("A field is of another type than the standard says, such as a number in place of text."),
     _R.MISSING_FIELD: _("A field that the event needs is missing."),
     _R.UNKNOWN_CODE: _("A code is not in the list that it belongs to."),
@@ -128,6 +148,10 @@ _SENTENCES: Final[Mapping[Reason, Promise]] = {
     _R.BAD_ROW: _("The row does not have the columns that the header names."),
     _R.BAD_SEGMENT: _("A segment cannot be read."),
     _R.NO_REFERENCE: _("The event names no shipment, container, booking or bill of lading."),
+    _R.MISSING_SEGMENT: _("A segment that the event needs is missing."),
+    _R.ENVELOPE_REFUSED: _("The envelope does not fit what it holds, and this source is set to be strict about that."),
+    _R.REFUSED_WITH_OTHERS: _("Another event of the message could not be used, and this source is all or nothing."),
+    _R.NOT_TRACKED: _("The code says nothing that is tracked; it is kept and set aside."),
     _R.NO_ZONE: _("The time has no offset, and the time zone of its place is not known."),
     _R.FUTURE_ACTUAL: _("The event says that something has happened, but its time lies in the future."),
     _R.IMPLAUSIBLE_TIME: _("The time lies before the year 2000 or more than a year ahead."),
@@ -151,6 +175,9 @@ _SENTENCES: Final[Mapping[Reason, Promise]] = {
     _R.CONTROL_REFERENCE: _("The reference at the end of the envelope differs from the one at its start."),
     _R.ENVELOPE_PADDING: _("The envelope is not padded to its fixed width."),
     _R.ORDER_VIOLATION: _("The event comes before one that should precede it."),
+    _R.DUPLICATE_INTERCHANGE: _("An interchange with this reference came before with other contents."),
+    _R.UNKNOWN_CARRIER: _("The carrier is not in the list of carriers."),
+    _R.NO_CONTROL_TRAILER: _("The envelope is not closed; the message was read to its end all the same."),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from portal.lib.registry import Registry
 from tracking.reasons import Reason, sentence
-from tracking.types import Adapter, Parsed, Unreadable
+from tracking.types import PLAIN, Adapter, Parsed, Partner, Unreadable
 
 log = logging.getLogger("plimsoll.ingest")
 ADAPTERS: Final = Registry("tracking.adapters", of=Adapter)
@@ -27,10 +27,10 @@ def adapter_for(declared: str, content_type: str = "", file_name: str = "") -> A
     """
     hinted = _hinted(content_type, file_name)
 
-    def parse(raw: bytes, *, content_type: str | None = None) -> Parsed:
+    def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
         chosen = _chosen(raw, (declared, hinted))
         try:
-            return chosen.parse(raw, content_type=content_type)
+            return chosen.parse(raw, content_type=content_type, partner=partner)
         except Unreadable:
             raise
         except Exception:

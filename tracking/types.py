@@ -5,7 +5,7 @@ No models, no clock, no rules; those stand in milestones.py. Codes are the DCSA 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -141,6 +141,7 @@ class CanonicalEvent:
     recorded_at: datetime | None = None  # history files only (R1.1)
     retracts: str | None = None  # the source_event_id that this one withdraws (R1.4)
     warnings: tuple[str, ...] = ()
+    rule: str = ""  # what made it: the table and code it was read by, for people ("x12_315 VD", "partner: 7")
     payload: dict[str, Any] = field(default_factory=dict)  # this event's own part of the message
 
 
@@ -155,11 +156,74 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRule:
+    """What one code of one list means: a line of a partner table, or of the standard one beside it."""
+
+    kind: Kind
+    code: str  # canonical; empty when `is_ignored`
+    classifier: Classifier = Classifier.ACT
+    laden: bool | None = None  # None: as the message says
+    mode: str | None = None  # VESSEL, RAIL, TRUCK, BARGE; None: as the message says
+    place_role: str | None = None
+    document_type: str | None = None
+    is_ignored: bool = False  # says nothing that is tracked: kept, set aside at once
+    says: str = ""  # for people, such as "vessel departure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """How one source is read: what its codes mean and how strictly, from its partner table (event standards 7.8)."""
+
+    status: Mapping[tuple[str, str, str], StatusRule] = field(default_factory=dict)  # (list, agency or "", code)
+    zone: str | None = None  # IANA: local times that state none are in this zone, whatever their place
+    strict_envelope: bool = False  # control counts and references that do not fit refuse the message
+    mapping: Mapping[str, Any] = field(default_factory=dict)  # columns of its tables, or paths of its JSON
+
+    def rule(self, listed: str, code: str, agency: str = "") -> StatusRule | None:
+        """The partner's own meaning of a code: that of the agency first, then that of any."""
+        return self.status.get((listed, agency, code)) or self.status.get((listed, "", code))
+
+
+PLAIN: Final = Partner()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopePart:
+    """One message (UNH to UNT) or transaction (ST to SE) of an interchange, for its acknowledgement."""
+
+    reference: str
+    type: str  # IFTSTA, 315
+    group: str = ""  # reference of its functional group (GS06), if it stands in one
+    group_type: str = ""  # GS01
+    version: str = ""
+    faults: tuple[str, ...] = ()  # codes of reasons
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """An interchange (UNB to UNZ, ISA to IEA): who, which, and whether its controls fit (G8)."""
+
+    syntax: str  # EDIFACT or X12
+    sender: str
+    receiver: str
+    reference: str
+    sender_qualifier: str = ""
+    receiver_qualifier: str = ""
+    character_set: str = ""  # UNOC:3
+    wants_acknowledgement: bool = False
+    is_test: bool = False
+    parts: tuple[EnvelopePart, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """What an adapter makes of one message."""
 
     events: tuple[CanonicalEvent, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    envelopes: tuple[Envelope, ...] = ()
 
     @property
     def received(self) -> int:
@@ -170,8 +234,8 @@ class Parsed:
 class Parse(Protocol):
     """Reads one message; pure. Faults of one event become refusals, only the whole raises Unreadable."""
 
-    def __call__(self, raw: bytes, *, content_type: str | None = None) -> Parsed:
-        """Everything the message says, in its order."""
+    def __call__(self, raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
+        """Everything the message says, in its order, as this partner means it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,3 +305,4 @@ class Journey:
     arrival_is_anchorage: frozenset[str] = frozenset()  # sources whose ARRI means anchorage
     sends_avpu: bool = True  # False: the CY terminal never sends AVPU, DISCHARGED stands in (1.1)
     customs_by_us: bool = False
+    priority: tuple[str, ...] = SOURCE_PRIORITY  # source keys and kinds, best first (R1.9)

@@ -175,7 +175,7 @@ RULES = (
             "tracking/search.py": "search by part through a narrow function",
             "tracking/derivation.py": "the derived columns of many shipments in one statement",
             "portal/checks/walls.py": "reads the catalogue for row security",
-            "tracking/ingest.py": "whose reference or event this is (ids only); versions of one event wait in line",
+            "tracking/ingest/": "whose reference or event this is (ids only); versions of one event wait in line",
             "tracking/selectors.py": "whose source a key names; all counts of the list's filters in one statement",
             "kpis/services.py": "one close at a time, by an advisory lock",
             "tiers/credits/state_services.py": "one approval at a time, by an advisory lock",

@@ -16,7 +16,7 @@ from tracking.csvtable import Row
 from tracking.fields import Fault
 from tracking.instants import Written
 from tracking.reasons import Reason
-from tracking.types import Adapter, CanonicalEvent, Classifier, Kind, Parsed, Precision, Refusal
+from tracking.types import PLAIN, Adapter, CanonicalEvent, Classifier, Kind, Parsed, Partner, Precision, Refusal
 
 COLUMNS: Final = (
     "source", "source_event_id", "shipment_ref", "container", "booking", "account", "kind", "code", "classifier",
@@ -31,7 +31,7 @@ _MODES: Final = {mode: mode for mode in (*sorted(codes.MODES), "SEA", "AIR", "RO
 _LADEN: Final = {**codes.LADEN, "FULL": True}
 
 
-def parse(raw: bytes, *, content_type: str | None = None) -> Parsed:
+def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
     """Each row becomes one event or one refusal, at `$[n].event_time` with n from zero.
 
     Raises Unreadable for the file as a whole: no header, unknown columns (by name), not UTF-8.

@@ -29,7 +29,18 @@ from tracking.fields import (
 )
 from tracking.instants import Written, written
 from tracking.reasons import Reason, sentence
-from tracking.types import Adapter, CanonicalEvent, Classifier, Kind, Parsed, Precision, Refusal, Unreadable
+from tracking.types import (
+    PLAIN,
+    Adapter,
+    CanonicalEvent,
+    Classifier,
+    Kind,
+    Parsed,
+    Partner,
+    Precision,
+    Refusal,
+    Unreadable,
+)
 
 _CODE_FIELD: Final = {
     Kind.TRANSPORT: "transportEventTypeCode",
@@ -39,7 +50,7 @@ _CODE_FIELD: Final = {
 _NEVER: Final = frozenset({"eventClassification", "eventRouting", "eventUpdatedDateTime", "isRetracted"})  # in 2.2
 
 
-def parse(raw: bytes, *, content_type: str | None = None) -> Parsed:
+def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
     """Each item of the message becomes one event or one refusal, in the order of the message.
 
     Positions begin with the item's number from zero: `$[3].eventDateTime`. Raises Unreadable for the whole message

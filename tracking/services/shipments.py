@@ -1,34 +1,25 @@
-"""Writes of tracking: sources, shipments, commitments, and decisions about quarantined events.
-
-Messages are applied by ingest.py; state is derived by derivation.py.
-"""
+"""Writes about shipments and their promises: registered, sent again, changed (R1.13 to R1.18)."""
 
 from __future__ import annotations
 
-import base64
-import csv
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from portal.lib import ids, seal
+from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
-from portal.tenancy.services import SYSTEM, audit
+from portal.tenancy.services import SYSTEM
 from tracking import matching
 from tracking.derivation import rebuild, sightings_of
-from tracking.ingest import quarantined_apply
 from tracking.models import (
     CommitmentRow,
     Container,
@@ -39,13 +30,10 @@ from tracking.models import (
     Reference,
     ReferenceKind,
     Shipment,
-    Source,
 )
 from tracking.reasons import Reason
 from tracking.rules import Commitment, CommitmentChange, LimitOp, binding, due_period, limit_of
-from tracking.types import UNKNOWN_MODES, FinalMilestone, Mode, SourceKind
-
-_DATA: Final = Path(__file__).resolve().parent / "data"
+from tracking.types import UNKNOWN_MODES, FinalMilestone, Mode
 
 
 class UnknownPlace(PortalError):
@@ -60,76 +48,6 @@ class NoCommitment(PortalError):
 
     code, status = "no_commitment", 422
     message = _("Shipment %(ref)s needs either a due date or a due instant, not both.")
-
-
-class SourceExists(PortalError):
-    """Two sources cannot share a key."""
-
-    code, status = "source_exists", 409
-    message = _("There is already a source with the key %(key)s.")
-
-
-class AlreadyDecided(PortalError):
-    """Somebody else replayed or discarded it before."""
-
-    code, status = "already_decided", 409
-    message = _("This event was already replayed or discarded.")
-
-
-@transaction.atomic
-def places_load() -> int:
-    """Loads the places that ship with the product; places that exist are left as they are. Returns how many."""
-    with (_DATA / "places.csv").open(encoding="utf-8", newline="") as file:
-        rows = [
-            Place(
-                code=row["code"], name=row["name"], country=row["country"], zone=row["zone"],
-                lat=Decimal(row["lat"]) if row["lat"] else None, lon=Decimal(row["lon"]) if row["lon"] else None,
-            )
-            for row in csv.DictReader(file)
-        ]  # fmt: skip
-    return len(Place.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1_000))
-
-
-def dcsa_secret() -> str:
-    """A new callback secret: 32 random bytes in Base64, as DCSA subscriptions want it."""
-    return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-@transaction.atomic
-def source_create(
-    *,
-    key: str,
-    name: str,
-    kind: SourceKind,
-    at: datetime,
-    format: str = "dcsa",
-    secret: str = "",
-    future_act_as_est: bool = False,
-    arrival_is_anchorage: bool = False,
-    actor: str = SYSTEM,
-) -> Source:
-    """A source in the entered scope: the operator's, or a tenant's own (R1.0). Raises SourceExists."""
-    from tracking.selectors import source_scope
-
-    if source_scope(key) is not None:
-        raise SourceExists(key=key)
-    source = Source.objects.create(
-        key=key, name=name, kind=kind.value, format=format, created_at=at, future_act_as_est=future_act_as_est,
-        arrival_is_anchorage=arrival_is_anchorage, dcsa_secrets=[seal.seal(secret)] if secret else [],
-    )  # fmt: skip
-    audit(action="source.created", actor=actor, at=at, object_type="source", object_id=key)
-    return source
-
-
-@transaction.atomic
-def source_secret_rotate(*, key: str, at: datetime, actor: str) -> str:
-    """Adds a new callback secret before the old ones; the two newest stay valid (G10). Returns it once."""
-    source = Source.objects.select_for_update().get(key=key)
-    fresh = dcsa_secret()
-    source.dcsa_secrets = [seal.seal(fresh), *source.dcsa_secrets][:2]
-    source.save(update_fields=["dcsa_secrets"])
-    audit(action="source.secret_rotated", actor=actor, at=at, object_type="source", object_id=key)
-    return fresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -453,49 +371,3 @@ def _match_waiting(specs: Iterable[ShipmentSpec], at: datetime) -> None:
             )
             if waiting.exists():
                 enqueue("tracking.match_waiting", key=f"refs:{ids.public_id()}", at=at, refs=" ".join(refs))
-
-
-@transaction.atomic
-def waiting_match(*, refs: Sequence[str] = (), message: str = "", at: datetime) -> int:
-    """Replays the entered scope's events that wait for one of these references; returns how many left."""
-    rows = (
-        Quarantined.objects.select_for_update(of=("self",))
-        .select_related("source", "message__raw")
-        .filter(state=QuarantineState.OPEN, reason=Reason.NO_MATCHING_SHIPMENT)
-    )
-    rows = rows.filter(message__public_id=message) if message else rows.filter(refs__overlap=list(refs))
-    listed = list(rows.order_by("pk")[:5_000])
-    quarantined_apply(rows=listed, at=at)
-    return sum(1 for r in listed if r.state == QuarantineState.REPLAYED)
-
-
-@transaction.atomic
-def quarantine_replay(*, public_id: str, at: datetime, actor: str) -> Quarantined:
-    """Tries one quarantined event again in the entered scope; a replayed one stays replayed (G5)."""
-    row = (
-        Quarantined.objects.select_for_update(of=("self",))
-        .select_related("source", "message__raw")
-        .get(public_id=public_id)
-    )
-    if row.state == QuarantineState.REPLAYED:
-        return row
-    if row.state == QuarantineState.DISCARDED:
-        raise AlreadyDecided
-    row.decided_by = actor
-    quarantined_apply(rows=[row], at=at)
-    audit(action="quarantine.replayed", actor=actor, at=at, object_type="quarantined", object_id=public_id,
-          details={"state": row.state, "reason": row.reason})  # fmt: skip
-    return row
-
-
-@transaction.atomic
-def quarantine_discard(*, public_id: str, reason: str, at: datetime, actor: str) -> Quarantined:
-    """Gives one up with a reason; its bytes stay (G5)."""
-    row = Quarantined.objects.select_for_update().get(public_id=public_id)
-    if row.state != QuarantineState.OPEN:
-        raise AlreadyDecided
-    row.state, row.decided_at, row.decided_by, row.decision = QuarantineState.DISCARDED, at, actor, reason[:400]
-    row.save()
-    audit(action="quarantine.discarded", actor=actor, at=at, object_type="quarantined", object_id=public_id,
-          details={"reason": reason})  # fmt: skip
-    return row
