@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from portal.outbox.handlers import handler
+from portal.outbox.handlers import due_work, handler
+from portal.outbox.services import enqueue
+from portal.tenancy.context import OPERATOR_ID, scope
+from portal.tenancy.selectors import operator_zone
 from tracking.ingest import message_process
-from tracking.services import waiting_match
+from tracking.models import Shipment
+from tracking.services import derivation_mend, waiting_match
+
+_NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 
 
 @handler("tracking.process_message")
@@ -20,3 +26,19 @@ def process_message(payload: dict[str, Any], at: datetime) -> None:
 def match_waiting(payload: dict[str, Any], at: datetime) -> None:
     """Tries waiting events again: those of a message, or those that name one of the references."""
     waiting_match(refs=payload.get("refs", "").split(), message=payload.get("message", ""), at=at)
+
+
+@due_work("tracking.derivation_check")
+def derivation_due(at: datetime) -> None:
+    """Once a night of the operator, for each account that has shipments: what is derived is compared and mended."""
+    if scope() == OPERATOR_ID:
+        return
+    local = at.astimezone(operator_zone())
+    if local.hour >= _NIGHT_FROM and Shipment.objects.exists():
+        enqueue("tracking.derivation_check", key=f"derivation:{local:%Y-%m-%d}", at=at)
+
+
+@handler("tracking.derivation_check", own_transactions=True)
+def derivation_check(payload: dict[str, Any], at: datetime) -> None:
+    """Works every shipment of the account out anew, page by page; a difference is a defect: logged, mended, told."""
+    derivation_mend(at=at)

@@ -24,11 +24,11 @@ from tracking.milestones import chain, critical_five
 from tracking.models import Container, MilestoneRow, Place, Shipment
 from tracking.search import Hits
 from tracking.standing import Standing
-from tracking.types import FinalMilestone
+from tracking.types import FinalMilestone, Load
 from tracking.wording import STATUSES
 
-CORE: Final = frozenset(m.value for final in FinalMilestone for m in critical_five(final))
-CHAINED: Final = frozenset(m.value for final in FinalMilestone for m in chain(final))
+CORE: Final = frozenset(m.value for final in FinalMilestone for load in Load for m in critical_five(final, load=load))
+CHAINED: Final = frozenset(m.value for final in FinalMilestone for load in Load for m in chain(final, load=load))
 UNHEARD_AFTER: Final = timedelta(hours=24)
 MOST_COUNTED: Final = 1_000
 OPEN_STATUSES: Final = ("BOOKED", "UNDER_WAY", "ARRIVED")

@@ -76,6 +76,13 @@ class Mode(StrEnum):
     RAIL = "RAIL"
 
 
+class Load(StrEnum):
+    """Whether a shipment fills its containers, or shares them with others (1.1)."""
+
+    FCL = "FCL"
+    LCL = "LCL"
+
+
 UNKNOWN_MODES: Final = frozenset({"N/A", "NA", "?", "UNKNOWN"})  # as written: the mode is not known (R1.18)
 
 
@@ -295,6 +302,7 @@ class Journey:
 
     final: FinalMilestone
     mode: Mode = Mode.SEA
+    load: Load = Load.FCL
     pol: str | None = None
     pod: str | None = None
     final_place: str | None = None

@@ -13,6 +13,7 @@ from tracking import matching
 from tracking.derivation import sighting_of, sightings_of
 from tracking.ingest.items import Item, event_keys
 from tracking.models import Reference, Shipment, SightingRow
+from tracking.types import Load
 
 if TYPE_CHECKING:
     from tracking.ingest.run import Run
@@ -94,10 +95,11 @@ class TenantRun:
                 refs=frozenset(refs[pk]),
                 calls=frozenset(c for c in (pol, pod, *transhipments) if c),
                 carrier=carrier,
+                is_lcl=load == Load.LCL,
             )
-            for pk, booked, confirmed, pol, pod, transhipments, carrier in Shipment.objects.filter(
+            for pk, booked, confirmed, pol, pod, transhipments, carrier, load in Shipment.objects.filter(
                 pk__in=shipment_ids
-            ).values_list("pk", "booked_at", "confirmed_at", "pol", "pod", "transhipments", "carrier")
+            ).values_list("pk", "booked_at", "confirmed_at", "pol", "pod", "transhipments", "carrier", "load")
         ]
 
     def _earlier_versions(self) -> dict[str, set[int]]:

@@ -3,7 +3,7 @@
 What arrived is never changed; what is derived can be rebuilt from it (1.5).
 """
 
-from tracking.models.derived import MilestoneRow
+from tracking.models.derived import EtaRow, LegRow, MilestoneRow, VisitRow
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
 from tracking.models.places import Place
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
@@ -14,8 +14,10 @@ __all__ = [
     "AcknowledgementKind",
     "CommitmentRow",
     "Container",
+    "EtaRow",
     "InboundMessage",
     "Leg",
+    "LegRow",
     "MessageState",
     "MilestoneRow",
     "PartnerCode",
@@ -29,5 +31,6 @@ __all__ = [
     "SightingRow",
     "Source",
     "SourceSetting",
+    "VisitRow",
     "ZoneRule",
 ]

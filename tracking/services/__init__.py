@@ -1,5 +1,6 @@
 """Writes of tracking, by what they concern. Messages are applied by ingest; state is derived by derivation.py."""
 
+from tracking.services.derivation import derivation_mend
 from tracking.services.places import (
     places_load,
 )
@@ -10,6 +11,7 @@ from tracking.services.quarantine import (
     waiting_match,
 )
 from tracking.services.shipments import (
+    LclToCy,
     NoCommitment,
     ShipmentSpec,
     UnknownPlace,
@@ -27,12 +29,14 @@ from tracking.services.sources import (
 
 __all__ = [
     "AlreadyDecided",
+    "LclToCy",
     "NoCommitment",
     "ShipmentSpec",
     "SourceExists",
     "UnknownPlace",
     "commitment_change",
     "dcsa_secret",
+    "derivation_mend",
     "places_load",
     "quarantine_discard",
     "quarantine_replay",

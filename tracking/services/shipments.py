@@ -33,7 +33,7 @@ from tracking.models import (
 )
 from tracking.reasons import Reason
 from tracking.rules import Commitment, CommitmentChange, LimitOp, binding, due_period, limit_of
-from tracking.types import UNKNOWN_MODES, FinalMilestone, Mode
+from tracking.types import UNKNOWN_MODES, FinalMilestone, Load, Mode
 
 
 class UnknownPlace(PortalError):
@@ -41,6 +41,13 @@ class UnknownPlace(PortalError):
 
     code, status = "unknown_place", 422
     message = _("The place %(place)s is not known with its time zone; add it first.")
+
+
+class LclToCy(PortalError):
+    """LCL cargo shares its box: no customer can be promised the box itself (1.1)."""
+
+    code, status = "lcl_to_cy", 422
+    message = _("Shipment %(ref)s is LCL; it can be promised to the warehouse (CFS) or to the door, not to the yard.")
 
 
 class NoCommitment(PortalError):
@@ -76,6 +83,7 @@ class ShipmentSpec:
     vertical: str = ""
     trade: str = ""
     mode: Mode = Mode.SEA
+    load: Load = Load.FCL
     mode_as_written: str = ""
     vessel_imo: str = ""
     voyage: str = ""
@@ -116,6 +124,8 @@ def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: st
             raise UnknownPlace(place=spec.place or "?")
         if (spec.due_date is None) == (spec.due_at is None):
             raise NoCommitment(ref=spec.ref)
+        if spec.load == Load.LCL and spec.final_milestone == FinalMilestone.CY:
+            raise LclToCy(ref=spec.ref)
     known = {
         s.ref: s for s in Shipment.objects.select_for_update().filter(ref__in=[s.ref for s in specs]).order_by("pk")
     }
@@ -135,7 +145,7 @@ def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: st
 
 _DESCRIBED: Final = (
     "pol", "pod", "carrier", "voyage", "vessel_imo", "branch", "vertical", "trade", "mode_as_written", "booked_at",
-    "confirmed_at", "cancelled_at", "cancelled_by", "final_milestone", "mode", "final_place", "transhipments",
+    "confirmed_at", "cancelled_at", "cancelled_by", "final_milestone", "mode", "load", "final_place", "transhipments",
 )  # fmt: skip
 
 
@@ -196,6 +206,7 @@ def _describe(shipment: Shipment, spec: ShipmentSpec) -> None:
                  "booked_at", "confirmed_at", "cancelled_at", "cancelled_by"):  # fmt: skip
         setattr(shipment, name, getattr(spec, name))
     shipment.final_milestone, shipment.mode = spec.final_milestone.value, spec.mode.value
+    shipment.load = spec.load.value
     shipment.final_place = spec.place
     shipment.transhipments = list(spec.transhipments)
 
