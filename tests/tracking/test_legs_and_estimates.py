@@ -23,13 +23,13 @@ def test_each_leg_takes_the_calls_at_its_own_ends() -> None:
         sighting(1, "DEPA", 10, place="CNSHA", mode="VESSEL", voyage="601W", vessel_imo="9321483"),
         sighting(2, "ARRI", 90, place="SGSIN", mode="VESSEL", classifier=EST),
         sighting(3, "ARRI", 95, place="SGSIN", mode="VESSEL"),
-        sighting(4, "DEPA", 120, place="SGSIN", mode="VESSEL", voyage="77E", vessel_imo="9778120"),
+        sighting(4, "DEPA", 120, place="SGSIN", mode="VESSEL", voyage="77E", vessel_imo="9778129"),
         sighting(5, "DEPA", 700, place="NLRTM", mode="TRUCK"),
     ]
     first, second, third = legs_as_they_went(PLAN, calls)
     assert (first.departure.act.time, first.arrival.act.time, first.arrival.est.time) == (at(10), at(95), at(90))
     assert (second.departure.act.time, second.arrival.best, second.voyage) == (at(120), None, "77E")
-    assert (second.vessel_imo, third.departure.act.time) == ("9778120", at(700))
+    assert (second.vessel_imo, third.departure.act.time) == ("9778129", at(700))
 
 
 def test_a_truck_leaving_the_port_is_no_departure_of_the_vessel() -> None:

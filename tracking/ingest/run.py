@@ -19,6 +19,7 @@ from tracking.canonical import event_to_json
 from tracking.derivation import rebuild
 from tracking.ingest.items import Item, distinct_positions, event_keys, rounds, withdrawn
 from tracking.ingest.tenant_run import TenantRun
+from tracking.masterdata import codes_note
 from tracking.models import InboundMessage, Place, Quarantined, QuarantineState, Shipment, SightingRow, Source, ZoneRule
 from tracking.reasons import Reason, sentence
 from tracking.timing import Timed, timed
@@ -117,12 +118,20 @@ class Run:
 
     def _timed(self, parsed: Parsed) -> list[Item]:
         codes = {e.place for e in parsed.events if e.place}
-        zones = dict(Place.objects.filter(code__in=codes).values_list("code", "zone"))
+        places = {
+            code: (zone, alias_of, needs_review)
+            for code, zone, alias_of, needs_review in Place.objects.filter(code__in=codes).values_list(
+                "code", "zone", "alias_of", "needs_review"
+            )
+        }
+        codes_note(parsed.events, source=self.source.key, is_operators=self.own_tenant is None, at=self.at)
         items = []
         for event in parsed.events:
-            place_zone = zones.get(event.place or "")
-            if event.place and event.place not in zones and Reason.UNKNOWN_PLACE not in event.warnings:
+            place_zone, alias_of, is_new = places.get(event.place or "", ("", "", True))
+            if event.place and is_new and Reason.UNKNOWN_PLACE not in event.warnings:
                 event = replace(event, warnings=(*event.warnings, Reason.UNKNOWN_PLACE))
+            if alias_of:
+                event = replace(event, place=alias_of)
             recorded_at = self._learned(event, place_zone)
             found = timed(
                 event,

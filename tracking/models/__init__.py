@@ -5,13 +5,14 @@ What arrived is never changed; what is derived can be rebuilt from it (1.5).
 
 from tracking.models.derived import EtaRow, LegRow, MilestoneRow, VisitRow
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
-from tracking.models.places import Place
+from tracking.models.places import Carrier, Place, Terminal, Vessel
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
 from tracking.models.sightings import SightingRow
 from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, SourceSetting, ZoneRule
 
 __all__ = [
     "AcknowledgementKind",
+    "Carrier",
     "CommitmentRow",
     "Container",
     "EtaRow",
@@ -31,6 +32,8 @@ __all__ = [
     "SightingRow",
     "Source",
     "SourceSetting",
+    "Terminal",
+    "Vessel",
     "VisitRow",
     "ZoneRule",
 ]

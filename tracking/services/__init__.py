@@ -2,7 +2,14 @@
 
 from tracking.services.derivation import derivation_mend
 from tracking.services.places import (
+    AliasOfAlias,
+    UnknownAliasTarget,
+    UnknownZone,
+    carrier_set,
+    place_set,
     places_load,
+    terminal_set,
+    vessel_set,
 )
 from tracking.services.quarantine import (
     AlreadyDecided,
@@ -28,15 +35,20 @@ from tracking.services.sources import (
 )
 
 __all__ = [
+    "AliasOfAlias",
     "AlreadyDecided",
     "LclToCy",
     "NoCommitment",
     "ShipmentSpec",
     "SourceExists",
+    "UnknownAliasTarget",
     "UnknownPlace",
+    "UnknownZone",
+    "carrier_set",
     "commitment_change",
     "dcsa_secret",
     "derivation_mend",
+    "place_set",
     "places_load",
     "quarantine_discard",
     "quarantine_replay",
@@ -45,5 +57,7 @@ __all__ = [
     "source_create",
     "source_secret_rotate",
     "source_setting_set",
+    "terminal_set",
+    "vessel_set",
     "waiting_match",
 ]

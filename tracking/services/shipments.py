@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -20,6 +20,7 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.services import SYSTEM
 from tracking import matching
 from tracking.derivation import rebuild, sightings_of
+from tracking.masterdata import carriers_note
 from tracking.models import (
     CommitmentRow,
     Container,
@@ -118,7 +119,8 @@ def shipment_register(*, spec: ShipmentSpec, at: datetime, actor: str = SYSTEM) 
 @transaction.atomic
 def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: str = SYSTEM) -> list[Shipment]:
     """Many at once, with a constant number of statements; new ones in bulk, known ones one by one."""
-    zones = dict(Place.objects.filter(code__in={s.place for s in specs}).values_list("code", "zone"))
+    specs, zones = _placed(specs)
+    carriers_note({s.carrier for s in specs}, at=at)
     for spec in specs:
         if not zones.get(spec.place):
             raise UnknownPlace(place=spec.place or "?")
@@ -141,6 +143,24 @@ def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: st
         rebuild(again, sightings_of([s.pk for s in again]), at=at)
     _match_waiting([*fresh, *changed], at)
     return [by_ref[s.ref] for s in specs]
+
+
+def _placed(specs: Sequence[ShipmentSpec]) -> tuple[Sequence[ShipmentSpec], dict[str, str]]:
+    """The specs with each place under the code that events are read with, and the zones of their final places."""
+    named = {code for s in specs for code in (s.pol, s.pod, s.final_place, *s.transhipments) if code}
+    rows = list(Place.objects.filter(code__in=named).values_list("code", "zone", "alias_of"))
+    zones, aliases = {code: zone for code, zone, _a in rows}, {code: alias for code, _z, alias in rows if alias}
+    if aliases:
+        zones.update(Place.objects.filter(code__in=aliases.values()).values_list("code", "zone"))
+        specs = [
+            replace(
+                s, pol=aliases.get(s.pol, s.pol), pod=aliases.get(s.pod, s.pod),
+                final_place=aliases.get(s.final_place, s.final_place),
+                transhipments=tuple(aliases.get(c, c) for c in s.transhipments),
+            )
+            for s in specs
+        ]  # fmt: skip
+    return specs, zones
 
 
 _DESCRIBED: Final = (
