@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import ops_views, shipment_views, source_views, views
+from tracking import entry_views, ops_views, shipment_views, source_views, views
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
@@ -25,4 +25,15 @@ urlpatterns = [
     path(f"{_ACCOUNT}/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="tracking_shipment"),
     path(f"{_ACCOUNT}/<str:public_id>/events", shipment_views.Events.as_view(), name="tracking_events"),
     path(f"{_ACCOUNT}/<str:public_id>/events/<int:number>", shipment_views.Event.as_view(), name="tracking_event"),
+    path(f"{_ACCOUNT}/<str:public_id>/entry", entry_views.NewEntry.as_view(), name="tracking_entry"),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/events/<int:number>/withdraw",
+        entry_views.WithdrawEntry.as_view(),
+        name="tracking_entry_withdraw",
+    ),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/evidence/<str:evidence>",
+        entry_views.EvidenceFile.as_view(),
+        name="tracking_evidence",
+    ),
 ]

@@ -207,7 +207,7 @@ class TenantRun:
             source_created_at=event.source_created_at, recorded_at=item.recorded_at, is_backfilled=run.is_backfill,
             retracts=event.retracts or "", retracts_key=matching.id_key(event.retracts) if event.retracts else "",
             is_empty=is_empty, message=run.message.public_id, position=item.position[:120], payload=part,
-            warnings=[str(w) for w in event.warnings],
+            warnings=[str(w) for w in event.warnings], evidence_ref=event.evidence_ref, entered_by=event.entered_by,
         )  # fmt: skip
 
 

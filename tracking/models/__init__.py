@@ -4,6 +4,7 @@ What arrived is never changed; what is derived can be rebuilt from it (1.5).
 """
 
 from tracking.models.derived import EtaRow, LegRow, MilestoneRow, VisitRow
+from tracking.models.evidence import Evidence
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
 from tracking.models.places import Carrier, Place, Terminal, Vessel
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
@@ -16,6 +17,7 @@ __all__ = [
     "CommitmentRow",
     "Container",
     "EtaRow",
+    "Evidence",
     "InboundMessage",
     "Leg",
     "LegRow",

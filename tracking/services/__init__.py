@@ -1,6 +1,16 @@
 """Writes of tracking, by what they concern. Messages are applied by ingest; state is derived by derivation.py."""
 
 from tracking.services.derivation import derivation_mend
+from tracking.services.entries import (
+    MANUAL_KEY,
+    Entry,
+    EntryRefused,
+    EvidenceRefused,
+    NotByHand,
+    entry_record,
+    entry_withdraw,
+    evidence_store,
+)
 from tracking.services.places import (
     AliasOfAlias,
     UnknownAliasTarget,
@@ -35,10 +45,15 @@ from tracking.services.sources import (
 )
 
 __all__ = [
+    "MANUAL_KEY",
     "AliasOfAlias",
     "AlreadyDecided",
+    "Entry",
+    "EntryRefused",
+    "EvidenceRefused",
     "LclToCy",
     "NoCommitment",
+    "NotByHand",
     "ShipmentSpec",
     "SourceExists",
     "UnknownAliasTarget",
@@ -48,6 +63,9 @@ __all__ = [
     "commitment_change",
     "dcsa_secret",
     "derivation_mend",
+    "entry_record",
+    "entry_withdraw",
+    "evidence_store",
     "place_set",
     "places_load",
     "quarantine_discard",
