@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,9 +16,12 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Role
 from tests import cast
 from tests.doors import client_of
+from tests.servers import ROOT
 from tests.tracking.messages import equipment, number_of, shipment, source, take
 from tests.tracking.pages import tiered
 from tests.tracking.test_ingest import milestones
+from tracking.adapters.manual import MANUAL
+from tracking.canonical import event_line, refusal_line
 from tracking.models import Evidence, InboundMessage, MilestoneRow, Shipment, SightingRow
 from tracking.services import (
     MANUAL_KEY,
@@ -245,3 +250,18 @@ def test_ops_withdraw_an_entry_and_others_do_not(acme) -> None:
         assert ops.post(address(ship, acme, "/events/1/withdraw"), {"why": ""}).status_code == 422
         assert ops.post(address(ship, acme, "/events/1/withdraw"), {"why": "wrong box"}).status_code == 302
     assert milestones(ship) == {}
+
+
+# --- the adapter ---
+
+GOLDEN = ROOT / "tests" / "golden" / "manual"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(p for p in GOLDEN.glob("*.json") if ".expected" not in p.name), ids=lambda p: p.stem
+)
+def test_an_entry_is_read_as_its_file_says(path: Path) -> None:
+    parsed = MANUAL.parse(path.read_bytes())
+    lines = [event_line(e, message=path.name, place_zone="Europe/Amsterdam") for e in parsed.events]
+    lines += [refusal_line(r) for r in parsed.refusals]
+    assert lines == json.loads(path.with_suffix(".expected.json").read_text())
