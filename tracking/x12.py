@@ -401,7 +401,7 @@ Verdicts = Mapping[int, tuple[bool, tuple[Reason, ...]]]
 
 
 def envelopes(found: Read, verdicts: Verdicts) -> tuple[Envelope, ...]:
-    """The interchanges for acknowledgement; `verdicts`: transaction number -> whether it was refused, and its faults."""
+    """The interchanges for acknowledgement; `verdicts`: by transaction, whether refused, and faults."""
     return tuple(_envelope(i, found.transactions, verdicts) for i in found.interchanges)
 
 

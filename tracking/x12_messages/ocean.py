@@ -92,7 +92,6 @@ def read(found: Transaction, partner: Partner) -> Iterator[CanonicalEvent | Refu
         raise Fault(Reason.MISSING_SEGMENT, found.at(found.head), "A 315 says its status in B4.")
     told = _told(found, partner)
     for segment in statuses:
-        rule: StatusRule | None = None
         event: CanonicalEvent | None = None
         try:
             rule, words = reading.status(found, segment, partner, LISTED, segment.get(3))
@@ -145,8 +144,8 @@ def _event(found: Transaction, segment: Segment, told: _Told, rule: StatusRule, 
     when, of_step = _when(found, segment, told, rule, place)
     return CanonicalEvent(
         position=found.at(segment), kind=rule.kind, code=rule.code, classifier=rule.classifier, container=box,
-        container_ok=ok, laden=laden, place=place, place_role=told.role_of(place, segment) or rule.place_role, mode=rule.mode,
-        pol=told.place("L"), pod=told.place("D"), source_created_at=reading.created(found),
+        container_ok=ok, laden=laden, place=place, place_role=told.role_of(place, segment) or rule.place_role,
+        mode=rule.mode, pol=told.place("L"), pod=told.place("D"), source_created_at=reading.created(found),
         warnings=(*told.warnings, *more, *warnings), rule=words + of_step,
         payload=reading.payload(found, found.body, is_estimate=rule.classifier != Classifier.ACT),
         **when.fields(), **told.papers.fields(), **told.vessel, **reading.document(rule, told.papers, box),
@@ -179,8 +178,10 @@ def _place(found: Transaction, segment: Segment, told: _Told) -> tuple[str | Non
 
 
 def _when(found: Transaction, segment: Segment, told: _Told, rule: StatusRule, place: str | None) -> tuple[When, str]:
-    """B4-04 and 05; R4*5 adds with its DTM what they lack: the zone of the same time, its hour, the day. For an estimated arrival or departure the
-    DTM*139 of that port: B4 then says when it was estimated."""
+    """B4-04 and 05; R4*5 adds with its DTM what they lack: the zone of the same time, its hour, the day.
+
+    For an estimated arrival or departure the DTM*139 of that port: B4 then says when it was estimated.
+    """
     for role, code, _role, _same in _STEPS:
         stop = told.stop(role)
         if rule.classifier == Classifier.EST and rule.code == code and stop and place and stop.place == place:
