@@ -64,7 +64,7 @@ def _read(transaction: x12.Transaction, partner: Partner) -> Said:
     try:
         reader = _reader(transaction, partner)
         for item in reader(transaction, partner):
-            if isinstance(item, CanonicalEvent):
+            if isinstance(item, CanonicalEvent) and transaction.warnings:
                 yield replace(item, warnings=tuple(dict.fromkeys((*item.warnings, *transaction.warnings))))
             else:
                 yield item
