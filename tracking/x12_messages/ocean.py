@@ -154,10 +154,7 @@ def _event(found: Transaction, segment: Segment, told: _Told, rule: StatusRule, 
 
 def _box(segment: Segment, told: _Told) -> str | None:
     """B4-07, 08 and 13; where B4 names none, the one box of N9*EQ."""
-    box = reading.box(segment.get(7), segment.get(8), segment.get(13), told.papers.boxes)
-    if box is None and not segment.get(8) and len(told.papers.boxes) == 1:
-        return told.papers.boxes[0]
-    return box
+    return reading.box_or_as_sent(segment.get(7), segment.get(8), segment.get(13), told.papers.boxes)
 
 
 def _place(found: Transaction, segment: Segment, told: _Told) -> tuple[str | None, list[str]]:

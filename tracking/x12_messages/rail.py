@@ -69,7 +69,7 @@ def _event(
     found: Transaction, status: Segment, unit: Unit | None, common: Sequence[Segment], papers: Papers,
     partner: Partner, rule: StatusRule, words: str,
 ) -> CanonicalEvent:  # fmt: skip
-    box, laden = _box(unit, papers)
+    box, laden = _box(found, unit, papers)
     laden = rule.laden if rule.laden is not None else laden
     ok, warnings = reading.box_warnings(box, rule.code, laden if rule.kind == Kind.EQUIPMENT else True)
     place, roles, more = _place(status, common, partner)
@@ -88,18 +88,22 @@ def _event(
     )  # fmt: skip
 
 
-def _box(unit: Unit | None, papers: Papers) -> tuple[str | None, bool | None]:
-    """The container with its check digit, and whether it is laden; W2 says both where N7 does not."""
+def _box(found: Transaction, unit: Unit | None, papers: Papers) -> tuple[str | None, bool | None]:
+    """The container with its check digit, and whether it is laden. A car or a chassis is set aside, unless W2 names the
+    container on it."""
     if unit is None:
         return papers.boxes[0] if len(papers.boxes) == 1 else None, None
     n7, w2 = unit.head, unit.first("W2")
     laden = reading.laden_of(w2.get(5)) if w2 else None
-    same = w2 is not None and (w2.get(1), w2.get(2)) == (n7.get(1), n7.get(2))
-    digit = n7.get(18) or (w2.get(13) if w2 and same else "")
-    box = reading.box(n7.get(1), n7.get(2), digit, papers.boxes, describes=n7.get(11))
-    if box is None and w2 is not None:
-        box = reading.box(w2.get(1), w2.get(2), w2.get(13), papers.boxes, describes=w2.get(4))
-    return box, laden
+    if reading.is_box(n7.get(11)):
+        same = w2 is not None and (w2.get(1), w2.get(2)) == (n7.get(1), n7.get(2))
+        digit = n7.get(18) or (w2.get(13) if w2 and same else "")
+        return reading.box_or_as_sent(n7.get(1), n7.get(2), digit, papers.boxes), laden
+    if w2 is not None and reading.is_box(w2.get(4)):
+        box = reading.box(w2.get(1), w2.get(2), w2.get(13), papers.boxes)
+        if box is not None:
+            return box, laden
+    raise Fault(Reason.NOT_TRACKED, found.at(n7), f"It is equipment {n7.get(11)[:4]!a}, which is no container.")
 
 
 def _place(

@@ -134,15 +134,18 @@ def status(found: Transaction, segment: Segment, partner: Partner, listed: str, 
 # --- boxes ---
 
 
-def box(initial: str, serial: str, digit: str, whole: Sequence[str] = (), *, describes: str = "") -> str | None:
-    """A container number from its parts, None when they name no container.
+def is_box(describes: str) -> bool:
+    """Whether equipment is a container by its description (element 40); without one it may be."""
+    return describes.upper() not in _NO_BOX
+
+
+def box(initial: str, serial: str, digit: str, whole: Sequence[str] = ()) -> str | None:
+    """A container number from its parts, None when they are not written like one.
 
     Its check digit is the one that is sent: beside the number, as its seventh digit, or in a reference that gives the
     number whole. Only one that is sent nowhere is worked out.
     """
     initial, serial = identifiers.upper(initial), serial.strip()
-    if describes.upper() in _NO_BOX:
-        return None
     if not (_INITIAL.fullmatch(initial) and _SERIAL.fullmatch(serial)):
         return None
     if len(serial) == 7:
@@ -151,6 +154,18 @@ def box(initial: str, serial: str, digit: str, whole: Sequence[str] = (), *, des
     if len(digit) == 1 and digit.isascii() and digit.isdigit():
         return first + digit
     return next((w for w in whole if w[:10] == first and len(w) == 11), first + str(identifiers.container_digit(first)))
+
+
+def box_or_as_sent(initial: str, serial: str, digit: str, whole: Sequence[str]) -> str | None:
+    """The same for equipment that must be a container: when its number is not written like one, the one that a
+    reference gives, else what was sent. Without it a status of one box would be taken for all boxes of the booking.
+    """
+    found = box(initial, serial, digit, whole)
+    if found is not None:
+        return found
+    sent = identifiers.container(initial + serial + digit)[:16] if serial else ""
+    alone = whole[0] if len(whole) == 1 else ""
+    return alone if alone and (not sent or identifiers.container_ok(alone)) else sent or None
 
 
 def box_warnings(number: str | None, code: str, laden: bool | None) -> tuple[bool | None, list[str]]:

@@ -120,8 +120,8 @@ def _papers(found: Transaction, b10: Segment, mine: Sequence[Segment]) -> Papers
 def _box(line: Line, papers: Papers) -> str | None:
     """The container of MS2, else the only one of the references. A trailer is no container."""
     ms2 = line.first("MS2")
-    if ms2 is not None:
-        box = reading.box(ms2.get(1), ms2.get(2), ms2.get(4), papers.boxes, describes=ms2.get(3))
+    if ms2 is not None and reading.is_box(ms2.get(3)):
+        box = reading.box(ms2.get(1), ms2.get(2), ms2.get(4), papers.boxes)
         if box is not None:
             return box
     return papers.boxes[0] if len(papers.boxes) == 1 else None
