@@ -6,17 +6,17 @@ Syntax and envelope only; what a transaction says stands in x12_messages. Nothin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from tracking.fields import Fault
 from tracking.reasons import Reason
-from tracking.types import Envelope, EnvelopePart, Refusal, Unreadable
+from tracking.types import Refusal, Unreadable
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-MOST_SEGMENTS: Final = 400_000  # of a file
-MOST_IN_TRANSACTION: Final = 10_000
+MOST_SEGMENTS: Final = 300_000  # of a file
+MOST_IN_TRANSACTION: Final = 2_000
 MOST_ELEMENTS: Final = 200
 MOST_CHARACTERS: Final = 10_000  # of a segment
 
@@ -28,6 +28,7 @@ _BREAKS: Final = str.maketrans("", "", "\r\n")  # some mailers break lines in th
 _TAG: Final = re.compile(r"[A-Z][A-Z0-9]{1,2}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _START: Final = re.compile(r"(ISA|GS|ST)([^A-Za-z0-9\s])", re.ASCII)
+_LOOKS: Final = re.compile(r"ISA|GS([^\w\s])[A-Z]{2}\1|ST([^\w\s])\d{3}\2", re.ASCII)  # a table may begin with GS or ST
 _BARE_ST: Final = re.compile(r"ST([^\w\s])\w{1,6}\1\w{1,30}(?:\1\w*)?(\r?\n|[^\w\s])", re.ASCII)
 _OUTSIDE: Final = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA", "TA1"})
 CONTROL: Final = (Reason.CONTROL_COUNT, Reason.CONTROL_REFERENCE, Reason.NO_CONTROL_TRAILER)
@@ -151,9 +152,10 @@ def first_type(raw: bytes) -> str | None:
     """ST01 of the first transaction; empty when X12 begins without one, None when it is no X12. Never raises."""
     text = raw[:4_096].decode("latin-1").removeprefix("\xef\xbb\xbf").lstrip(_BLANK)
     start = _START.match(text)
-    if start is None:
+    if start is None or not _LOOKS.match(text):
         return None
-    found = re.search(rf"(?:\A|[^A-Za-z0-9])ST{re.escape(start[2])}(\w{{1,6}}){re.escape(start[2])}", text, re.ASCII)
+    sign = re.escape(start[2])
+    found = re.search(rf"(?:\A|[^A-Za-z0-9])ST{sign}(\w{{1,6}}){sign}", text, re.ASCII)
     return found[1] if found else ""
 
 
@@ -165,6 +167,8 @@ def _segments(text: str) -> Iterator[Segment]:
             separators = _separators(text, at) or separators
             if separators is None:
                 raise Unreadable(*_no_beginning(text, at), position="$")
+            if number == 0 and text.count(separators.terminator) > 2 * MOST_SEGMENTS:
+                raise Unreadable(Reason.TOO_MANY_ITEMS, f"The file has more than {MOST_SEGMENTS} segments.")
         end = text.find(separators.terminator, at)
         end = len(text) if end < 0 else end
         piece = text[at:end].rstrip(_BLANK)
@@ -238,7 +242,7 @@ def _sixteenth(text: str, at: int, element: str) -> Separators | None:
     if text.startswith((f"GS{element}", f"ST{element}", f"TA1{element}"), end + 2):
         return Separators(element, "", component)  # ISA16 was left out
     if terminator in ("\r", "\n"):
-        line = text[end + 3 :].lstrip(_BLANK).partition("\n")[0].rstrip(_BLANK)
+        line = text[end + 3 : end + 3 + _LONGEST_ISA].lstrip(_BLANK).partition("\n")[0].rstrip(_BLANK)
         return Separators(element, "", component) if line.endswith(component) else Separators(element, component, "\n")
     if not terminator or terminator.isalnum() or terminator in (" ", element):
         return None
@@ -393,38 +397,3 @@ def _whole(text: str) -> int | None:
 def _same_number(one: str, other: str) -> bool:
     """Control numbers of groups and interchanges are numbers: leading zeros say nothing."""
     return one == other or (_whole(one) is not None and _whole(one) == _whole(other))
-
-
-# --- what an acknowledgement needs ---
-
-Verdicts = Mapping[int, tuple[bool, tuple[Reason, ...]]]
-
-
-def envelopes(found: Read, verdicts: Verdicts) -> tuple[Envelope, ...]:
-    """The interchanges for acknowledgement; `verdicts`: by transaction, whether refused, and faults."""
-    return tuple(_envelope(i, found.transactions, verdicts) for i in found.interchanges)
-
-
-def _envelope(interchange: Interchange, transactions: Iterable[Transaction], verdicts: Verdicts) -> Envelope:
-    isa = interchange.head
-    return Envelope(
-        syntax="X12", sender=isa.get(6), receiver=isa.get(8), reference=isa.get(13), sender_qualifier=isa.get(5),
-        receiver_qualifier=isa.get(7), wants_acknowledgement=isa.get(14) == "1", is_test=isa.get(15) == "T",
-        parts=tuple(
-            _part(t, *verdicts.get(t.number, (False, ())))
-            for t in transactions
-            if t.interchange is interchange and t.head.tag == "ST"
-        ),
-        faults=tuple(interchange.faults),
-    )  # fmt: skip
-
-
-def _part(transaction: Transaction, is_refused: bool, why: tuple[Reason, ...]) -> EnvelopePart:
-    group = transaction.group
-    return EnvelopePart(
-        reference=transaction.head.get(2), type=transaction.type,
-        group=group.head.get(6) if group else "", group_type=group.head.get(1) if group else "",
-        version=group.head.get(8) if group else "", group_count=group.stated if group else None,
-        group_faults=tuple(group.faults) if group else (),
-        faults=tuple(dict.fromkeys((*transaction.faults, *why))), is_refused=is_refused,
-    )  # fmt: skip

@@ -15,6 +15,7 @@ from tracking.fields import Fault
 from tracking.reasons import Reason
 from tracking.types import PLAIN, CanonicalEvent, Parsed, Partner, Refusal
 from tracking.x12_messages import ocean, rail, truck
+from tracking.x12_messages.envelopes import envelopes
 
 Said = Iterator[CanonicalEvent | Refusal]
 READERS: Final[Mapping[str, Callable[[x12.Transaction, Partner], Said]]] = {
@@ -51,7 +52,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
         refusals += bad
         why = tuple(dict.fromkeys(Reason(r.code) for r in bad if r.code not in _OURS))
         verdicts[transaction.number] = (not good and not _SYNTAX.isdisjoint(why), why)
-    return Parsed(events=tuple(events), refusals=tuple(refusals), envelopes=x12.envelopes(found, verdicts))
+    return Parsed(events=tuple(events), refusals=tuple(refusals), envelopes=envelopes(found, verdicts))
 
 
 def recognises(raw: bytes, type_: str) -> bool:

@@ -1,7 +1,8 @@
 """X12 315, the ocean carrier's status: ST B4 N9 Q2 R4 DTM SE, one container and one status a transaction.
 
-Read as 004010 numbers B4: 06 the place of the status without a qualifier, 07 and 08 the container, 09 laden or empty,
-11 the place with its qualifier in 12, 13 the check digit. Carriers fill 11 and leave 06 empty; 11 is read first.
+Read as 004010 numbers B4: 07 and 08 the container, 09 laden or empty, 11 the place with its qualifier in 12, 13 the
+check digit. 06, which some guides call the place, is a code of the carrier's own terminal: carriers leave it empty, and
+it is read only when it is one of the transaction's own UN/LOCODEs or stands in the partner's table.
 
 Besides its own status a transaction may estimate: DTM*139 at R4*D is the arrival at the port of discharge, at R4*L the
 departure from the port of loading. Each becomes an estimate of its own, under the position of its R4 and with a rule
@@ -90,6 +91,7 @@ def read(found: Transaction, partner: Partner) -> Iterator[CanonicalEvent | Refu
     statuses = [s for s in found.body if s.tag == "B4"]
     if not statuses:
         raise Fault(Reason.MISSING_SEGMENT, found.at(found.head), "A 315 says its status in B4.")
+    reading.bounded(found, len(statuses), len(found.body))
     told = _told(found, partner)
     for segment in statuses:
         event: CanonicalEvent | None = None

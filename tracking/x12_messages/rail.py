@@ -41,6 +41,7 @@ def read(found: Transaction, partner: Partner) -> Iterator[CanonicalEvent | Refu
     if status is None:
         raise Fault(Reason.MISSING_SEGMENT, found.at(found.head), "A 322 says its status in Q5.")
     units, common = _parts(found.body)
+    reading.bounded(found, len(units), len(common))
     rule, words = reading.status(found, status, partner, LISTED, status.get(1))
     papers = reading.papers(found, common, "N9")
     concerned: list[Unit | None] = [*units] if units else [None]

@@ -36,6 +36,17 @@ _LOCAL: Final = frozenset({"", "LT"})
 _NO_BOX: Final = frozenset({"CH", "RR", "FT", "FC", "RC", "TL", "TF", "TN", "TV", "TT"})
 
 
+_MOST_TOGETHER: Final = 2_500
+
+
+def bounded(found: Transaction, statuses: int, around: int) -> None:
+    """A fault when many statuses stand with much that concerns all of them: each event keeps its copy of that, so a
+    small message would become a large one."""
+    if statuses > 1 and statuses * around > _MOST_TOGETHER:
+        more = f"{statuses} statuses stand with {around} segments; their product may be {_MOST_TOGETHER}."
+        raise Fault(Reason.TOO_MANY_ITEMS, found.at(found.head), more)
+
+
 @dataclass(frozen=True, slots=True)
 class When:
     """A time as an event keeps it."""

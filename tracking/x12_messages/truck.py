@@ -44,6 +44,7 @@ def read(found: Transaction, partner: Partner) -> Iterator[CanonicalEvent | Refu
     if b10 is None or not lines:
         missing = "B10" if b10 is None else "AT7"
         raise Fault(Reason.MISSING_SEGMENT, found.at(found.head), f"A 214 needs {missing}.")
+    reading.bounded(found, len(lines), len(around))
     for line in lines:
         mine = [s for load, s in around if load is None or load is line.load]
         try:

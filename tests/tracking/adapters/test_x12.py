@@ -68,6 +68,11 @@ def test_a_type_that_nobody_reads_is_recognised_as_x12_and_named() -> None:
     assert (refusal.code, "'997'" in refusal.detail) == (Reason.UNSUPPORTED_FORMAT, True)
 
 
+@pytest.mark.parametrize("other", [b"ST,code,place\nx,y,z", b"GS;a;b", b"STATUS*1*2", b"UNB+UNOA:1'", b'[{"ST": 1}]'])
+def test_a_table_whose_first_column_is_named_like_a_segment_is_not_taken_for_x12(other: bytes) -> None:
+    assert not any(ADAPTERS[key].recognises(other) for key in KEYS)
+
+
 # --- what the partner says ---
 
 
@@ -213,7 +218,7 @@ def test_every_position_leads_to_its_segment_in_the_text(path: Path) -> None:
         (b"", Reason.EMPTY), (b" \r\n", Reason.EMPTY), (b"\0\0", Reason.EMPTY), (b"ISA", Reason.TRUNCATED_MESSAGE),
         (b"ISA*00*", Reason.TRUNCATED_MESSAGE), (b"[]", Reason.BAD_ENVELOPE), (b"UNB+UNOA:1+A+B'", Reason.BAD_ENVELOPE),
         (b"ST*315", Reason.TRUNCATED_MESSAGE), (b"~" * 50, Reason.BAD_ENVELOPE),
-        (b"ST*315*1~" + b"B4~" * 450_000, Reason.TOO_MANY_ITEMS), (b"x" * (64 * 1024 * 1024 + 1), Reason.TOO_LARGE),
+        (b"ST*315*1~" + b"B4~" * 600_001, Reason.TOO_MANY_ITEMS), (b"x" * (64 * 1024 * 1024 + 1), Reason.TOO_LARGE),
     ],
     ids=lambda value: value[:12].decode() if isinstance(value, bytes) else value,
 )  # fmt: skip
@@ -235,6 +240,19 @@ def test_what_is_beyond_any_message_is_refused_without_the_next_one() -> None:
         parsed = x12_messages.parse(text.encode())
         assert [r.code for r in parsed.refusals] == [code]
         assert [e.code for e in parsed.events] == ["DEPA"]
+
+
+@pytest.mark.req("G7")
+def test_a_small_message_never_becomes_a_large_one() -> None:
+    text = raw("truck-appointments").decode()
+    many = text.replace("LX*1~", "L11*9*PO~\n" * 200 + "LX*1~" + "\nAT7*D1*NS***20260309*0815*ET~" * 200)
+    (refusal,) = x12_messages.parse(many.encode()).refusals
+    assert (refusal.code, refusal.position) == (Reason.TOO_MANY_ITEMS, "$[0].ST[2]")
+    alone = text.replace("LX*1~", "LX*1~" + "\nAT7*D1*NS***20260309*0815*ET~" * 200)
+    assert len(x12_messages.parse(alone.encode()).events) == 201
+    isa, rest = raw("ocean-available").decode().split("~\n", 1)
+    files = (f"{isa}~\n{rest}" * 3_000).encode()
+    assert len(x12_messages.parse(files).envelopes) == 3_000
 
 
 # --- whatever may come (G7) ---
