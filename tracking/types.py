@@ -205,6 +205,8 @@ class EnvelopePart:
     group: str = ""  # reference of its functional group (GS06), if it stands in one
     group_type: str = ""  # GS01
     version: str = ""
+    group_count: int | None = None  # transactions of its group, as the group's trailer states them (GE01)
+    group_faults: tuple[str, ...] = ()  # codes of reasons: what does not fit around its group
     faults: tuple[str, ...] = ()  # codes of reasons
     is_refused: bool = False
 
