@@ -15,6 +15,7 @@ from typing import Any, Final
 from portal.lib import ids
 from tracking.types import CanonicalEvent, Kind
 
+_INLAND: Final = frozenset({"TRUCK", "RAIL"})
 _EARLY_START: Final = timedelta(days=30)  # an event may precede a booking that was entered late
 
 
@@ -82,8 +83,9 @@ def concerned(event: CanonicalEvent, event_time: datetime | None, candidates: Se
         with_box = [c for c in by_paper if c.has(boxes)]
         return sorted(c.shipment_id for c in (with_box or by_paper))
     if boxes:
-        # a shipment that is known under another booking or bill is not meant
-        kinds = {kind for kind, _value in paper}
+        # a shipment that is known under another booking or bill is not meant; but hauliers and railways write their own
+        # bills, which say nothing about the ocean carrier's
+        kinds = set() if event.mode in _INLAND else {kind for kind, _value in paper}
         free = [c for c in candidates if c.has(boxes) and not (kinds & c.kinds() & {"BOOKING", "MBL"})]
         chosen = {_journey_of_box(box, event_time, free) for box in boxes}
         found = {i for i in chosen if i is not None}
