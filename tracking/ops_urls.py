@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import ops_views, shipment_views, source_views, views
+from tracking import bench_views, code_views, ops_views, partner_views, shipment_views, source_views, views
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
+_SOURCE = "sources/<str:source>"
 
 urlpatterns = [
     path("quarantine", ops_views.Quarantine.as_view(), name="tracking_quarantine"),
@@ -20,6 +21,22 @@ urlpatterns = [
     path("messages/<str:public_id>/raw", ops_views.MessageRaw.as_view(), name="tracking_message_raw"),
     path("sources", source_views.Sources.as_view(), name="tracking_sources"),
     path("sources/new", source_views.NewSource.as_view(), name="tracking_source_new"),
+    path(_SOURCE, partner_views.SourcePage.as_view(), name="tracking_source"),
+    path(f"{_SOURCE}/edit", partner_views.SourceEdit.as_view(), name="tracking_source_edit"),
+    path(f"{_SOURCE}/state", partner_views.SourceState.as_view(), name="tracking_source_state"),
+    path(f"{_SOURCE}/rank", partner_views.SourceRanks.as_view(), name="tracking_source_rank"),
+    path(f"{_SOURCE}/keys/new", partner_views.SourceKeyNew.as_view(), name="tracking_source_key_new"),
+    path(
+        f"{_SOURCE}/keys/<str:public_id>/revoke", partner_views.SourceKeyRevoke.as_view(),
+        name="tracking_source_key_revoke",
+    ),  # fmt: skip
+    path(f"{_SOURCE}/secret", partner_views.SourceSecret.as_view(), name="tracking_source_secret"),
+    path(f"{_SOURCE}/codes", code_views.PartnerTable.as_view(), name="tracking_source_codes"),
+    path(f"{_SOURCE}/codes.csv", code_views.PartnerTableCsv.as_view(), name="tracking_source_codes_csv"),
+    path(f"{_SOURCE}/codes/import", code_views.PartnerTableImport.as_view(), name="tracking_source_codes_import"),
+    path(f"{_SOURCE}/codes/line", code_views.PartnerLine.as_view(), name="tracking_source_code"),
+    path(f"{_SOURCE}/codes/remove", code_views.PartnerLineRemove.as_view(), name="tracking_source_code_remove"),
+    path(f"{_SOURCE}/bench", bench_views.Bench.as_view(), name="tracking_source_bench"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),
     path(f"{_ACCOUNT}.csv", views.ShipmentsCsv.as_view(), name="tracking_shipments_csv"),
     path(f"{_ACCOUNT}/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="tracking_shipment"),
