@@ -102,9 +102,7 @@ def _said(other: CanonicalEvent | Refusal) -> str:
 def _facts(tried: Tried, event: CanonicalEvent, places: Mapping[str, str]) -> list[dict[str, Any]]:
     container = event.container or ""
     verdict = {True: _("its check digit fits"), False: _("its check digit does not fit")}.get(event.container_ok)  # type: ignore[arg-type]
-    place = " · ".join(
-        str(part) for part in (places.get(event.place or ""), event.facility, event.place_role) if part
-    )
+    place = " · ".join(str(part) for part in (places.get(event.place or ""), event.facility, event.place_role) if part)
     vessel = ", ".join(part for part in (event.vessel, event.vessel_imo) if part)
     said: list[tuple[Any, Any, Any, bool]] = [
         (_("Event"), f"{event.kind} {event.code} {event.classifier}", "", True),
@@ -124,9 +122,7 @@ def _facts(tried: Tried, event: CanonicalEvent, places: Mapping[str, str]) -> li
         (_("Source's id"), event.source_event_id, "", True),
         (_("Made by"), event.rule, "", False),
     ]  # fmt: skip
-    return [
-        {"label": label, "value": value, "note": note, "mono": mono} for label, value, note, mono in said if value
-    ]
+    return [{"label": label, "value": value, "note": note, "mono": mono} for label, value, note, mono in said if value]
 
 
 def _stated(event: CanonicalEvent) -> str:

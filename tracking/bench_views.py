@@ -52,9 +52,7 @@ class Bench(SourceView):
             with as_tenant(self.source.tenant_id):
                 trial = message_try(source=self.source, body=body, at=self.at, **labels)
             accounts = crossings.tenants_named({m.tenant_id for t in trial.tried for m in t.meant})
-        return bench_pages.shown(
-            trial, source=self.source, text=text, accounts=accounts, may_edit=self.may_edit
-        )
+        return bench_pages.shown(trial, source=self.source, text=text, accounts=accounts, may_edit=self.may_edit)
 
     def _page(self, form: BenchForm, result: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
         return self.page("tracking/ops/source_bench.html", {

@@ -1,4 +1,4 @@
-"""The desk's pages about a source's partner table: its own lines above the standard ones, one line, files in and out."""
+"""The desk's pages about a source's partner table: its own lines above the standard ones, and files of them."""
 
 from __future__ import annotations
 
@@ -87,9 +87,7 @@ class PartnerTableImport(PartnerTable):
             faults = [{"line": number, "says": said} for number, said in error.faults]
             return self.table(form, faults=faults, status=422)
         told = _("%(added)d lines added, %(changed)d changed, %(same)d as they were.")
-        messages.success(
-            request, told % {"added": done.added, "changed": done.changed, "same": done.same}
-        )
+        messages.success(request, told % {"added": done.added, "changed": done.changed, "same": done.same})
         return self.to("source_codes")
 
 

@@ -22,6 +22,7 @@ def format_name(key: str) -> str:
     """A format in words; one that is not read any more keeps its key."""
     return str(dict(formats()).get(key, key))
 
+
 _TAKEN: Final = frozenset({"new", "readiness", "freshness", "upload", "entry"})
 
 

@@ -27,9 +27,10 @@ urlpatterns = [
     path(f"{_SOURCE}/rank", partner_views.SourceRanks.as_view(), name="tracking_source_rank"),
     path(f"{_SOURCE}/keys/new", partner_views.SourceKeyNew.as_view(), name="tracking_source_key_new"),
     path(
-        f"{_SOURCE}/keys/<str:public_id>/revoke", partner_views.SourceKeyRevoke.as_view(),
+        f"{_SOURCE}/keys/<str:public_id>/revoke",
+        partner_views.SourceKeyRevoke.as_view(),
         name="tracking_source_key_revoke",
-    ),  # fmt: skip
+    ),
     path(f"{_SOURCE}/secret", partner_views.SourceSecret.as_view(), name="tracking_source_secret"),
     path(f"{_SOURCE}/codes", code_views.PartnerTable.as_view(), name="tracking_source_codes"),
     path(f"{_SOURCE}/codes.csv", code_views.PartnerTableCsv.as_view(), name="tracking_source_codes_csv"),

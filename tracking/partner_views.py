@@ -26,7 +26,7 @@ from tracking.models import PartnerCode, Quarantined, QuarantineState, Source
 from tracking.ops_views import quarantine_url
 from tracking.partner_forms import RankForm, SourceEditForm, SourceKeyForm
 from tracking.partner_pages import page_url
-from tracking.partners import RANK, own_rank, settings_as_of
+from tracking.partners import KIND_RANKS, RANK, own_rank, settings_as_of
 from tracking.selectors import source_scope
 
 READERS: Final = staff(write=frozenset({Role.ADMIN.value}))
@@ -114,7 +114,11 @@ class SourcePage(SourceView):
             return told | {"sentence": sentence, "submit": _("Close the source"), "danger": True,
                            "hidden": [{"name": "open", "value": "no"}]}  # fmt: skip
         sentence = _("Its doors take messages again, with the keys it has.")
-        return told | {"sentence": sentence, "submit": _("Open the source"), "hidden": [{"name": "open", "value": "yes"}]}
+        return told | {
+            "sentence": sentence,
+            "submit": _("Open the source"),
+            "hidden": [{"name": "open", "value": "yes"}],
+        }
 
 
 class SourceEdit(SourceView):
@@ -131,9 +135,7 @@ class SourceEdit(SourceView):
         form = self._filled(request.POST)
         if form.is_valid():
             try:
-                services.source_update(
-                    key=self.source.key, changes=form.changes(), at=self.at, actor=self.member.label
-                )
+                services.source_update(key=self.source.key, changes=form.changes(), at=self.at, actor=self.member.label)
             except services.Refused as error:
                 form.tell(error.faults)
             else:
@@ -142,9 +144,7 @@ class SourceEdit(SourceView):
         return self._form(form, 422)
 
     def _filled(self, data: Any = None) -> SourceEditForm:
-        form = SourceEditForm.of(
-            self.source, rank=own_rank(self.source.key), accounts=self.account_codes(), data=data
-        )
+        form = SourceEditForm.of(self.source, rank=own_rank(self.source.key), accounts=self.account_codes(), data=data)
         if self.source.tenant_id != OPERATOR_ID:
             form.fields["accounts"].disabled = True
             form.fields["accounts"].help_text = _("A source of one account reports on that account only.")
@@ -213,7 +213,7 @@ class SourceRanks(SourceView):
 
     def _page(self, form: RankForm, status: int = 200) -> HttpResponse:
         rank = own_rank(self.source.key)
-        usual = partner_pages.KIND_RANKS.get(self.source.kind, 0)
+        usual = KIND_RANKS.get(self.source.kind, 0)
         return self.page("tracking/ops/source_rank.html", {
             **self.below(_("Rank by account")), "form": form if self.may_edit else None,
             "told": [{"label": t.name, "value": str(rank)} for t, rank in self._told],
@@ -273,9 +273,7 @@ class SourceKeyRevoke(SourceView):
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """Revokes it."""
-        key = services.source_key_revoke(
-            key=self.source.key, public_id=public_id, at=self.at, actor=self.member.label
-        )
+        key = services.source_key_revoke(key=self.source.key, public_id=public_id, at=self.at, actor=self.member.label)
         messages.success(request, _("The key “%(label)s” opens nothing any more.") % {"label": key.label})
         return self.to("source")
 

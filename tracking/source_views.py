@@ -64,7 +64,8 @@ class Sources(CrossingView):
     def _row(self, line: SourceLine, zone: Any) -> dict[str, Any]:
         source = line.source
         return {
-            "url": page_url("source", source), "name": source.name, "key": source.key, "kind": wording.SOURCE_KINDS.get(source.kind, source.kind),
+            "url": page_url("source", source), "name": source.name, "key": source.key,
+            "kind": wording.SOURCE_KINDS.get(source.kind, source.kind),
             "format": source.format, "state": source_state(line, self.at), "at": source.last_heard_at, "zone": zone,
             "account": "" if source.tenant.kind == TenantKind.OPERATOR else source.tenant.name,
             "messages": line.messages, "accepted": line.accepted, "duplicate": line.duplicate,

@@ -77,9 +77,7 @@ def message_try(*, source: Source, body: bytes, at: datetime, content_type: str 
         reader = reader_of(body, source.format, content_type, file_name)
         parsed = adapter_for(source.format, content_type, file_name).parse(body, partner=partner)
     except Unreadable as error:
-        return Trial(
-            reader=reader, unreadable=Refusal(code=error.code, position=error.position, detail=error.detail)
-        )
+        return Trial(reader=reader, unreadable=Refusal(code=error.code, position=error.position, detail=error.detail))
     run = Run(source=source, message=InboundMessage(source=source), at=at, own_tenant=own_tenant())
     items = run._timed(parsed)
     if source.all_or_nothing:
@@ -182,7 +180,8 @@ def _by_standard(
     except Unreadable:
         parsed = Parsed()
     found: dict[str, list[CanonicalEvent | Refusal]] = {}
-    for said in (*parsed.events, *parsed.refusals):
+    everything: list[CanonicalEvent | Refusal] = [*parsed.events, *parsed.refusals]
+    for said in everything:
         found.setdefault(anchor(said.position), []).append(said)
     return found
 

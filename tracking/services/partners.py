@@ -141,7 +141,9 @@ def _inbox_fault(inbox: str, *, taken: bool) -> str:
 def rank_fault(rank: int | None) -> str:
     """What is wrong with a rank; empty when nothing is."""
     low, high = RANKS
-    return "" if rank is None or low <= rank <= high else _("A rank is %(low)d to %(high)d.") % {"low": low, "high": high}
+    return (
+        "" if rank is None or low <= rank <= high else _("A rank is %(low)d to %(high)d.") % {"low": low, "high": high}
+    )
 
 
 def _accounts(wanted: Sequence[str]) -> tuple[list[int], str]:
