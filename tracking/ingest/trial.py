@@ -5,6 +5,7 @@ For the test bench. Reads the accounts concerned, so the caller crosses and says
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +29,7 @@ from tracking.reasons import Reason, sentence
 from tracking.registry import adapter_for, reader_of
 from tracking.types import Adapter, CanonicalEvent, Envelope, Parsed, Partner, Refusal, Sighting, Unreadable
 
+_NUMBERS: Final = re.compile(r"\[(\d+)\]", re.ASCII)
 _COMPARED: Final = ("kind", "code", "classifier", "laden", "mode", "place_role", "document_type")
 
 
@@ -93,7 +95,13 @@ def message_try(*, source: Source, body: bytes, at: datetime, content_type: str 
         for item, said in zip(items, parsed.events, strict=True)
     ]  # fmt: skip
     tried += [Tried(position=r.position, refused=r, otherwise=_otherwise(r, plain)) for r in parsed.refusals]
+    tried.sort(key=lambda one: _in_order(one.position))
     return Trial(reader=reader, tried=tuple(tried), envelopes=parsed.envelopes)
+
+
+def _in_order(position: str) -> list[int]:
+    """As the message has it: by the numbers of message, segment or row."""
+    return [int(number) for number in _NUMBERS.findall(anchor(position))]
 
 
 def _within_limits(body: bytes) -> None:

@@ -34,7 +34,7 @@ class BadLines(PortalError):
     """Lines of the file cannot be used, so none was: `faults` holds (number of the line, sentence)."""
 
     code, status = "partner_table_refused", 422
-    message = gettext_lazy("Nothing was stored: %(count)d lines cannot be used.")
+    message = gettext_lazy("Nothing was stored. Lines that cannot be used: %(count)d.")
 
     def __init__(self, faults: Sequence[tuple[int, str]]) -> None:
         self.faults = tuple(faults[:_MOST_SHOWN])
