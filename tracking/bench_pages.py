@@ -149,7 +149,7 @@ def _meant(meant: Meant, accounts: Mapping[int, Tenant]) -> dict[str, Any]:
 def _refusal(refused: Refusal, text: str) -> dict[str, Any]:
     """Why, and the lines around its place; for whom nobody is found the whole event is meant, so nothing is marked."""
     told = {"reason": sentence(refused.code), "code": str(refused.code), "position": refused.position,
-            "detail": refused.detail if refused.detail != str(sentence(refused.code)) else ""}  # fmt: skip
+            "detail": refused.detail.removeprefix(str(sentence(refused.code))).strip()}  # fmt: skip
     span = None if refused.code in _OPEN else locate(text, refused.position)
     if span is None:
         return told

@@ -38,12 +38,13 @@ class PartnerTable(SourceView):
         asked = self.request.GET.get("list", "")
         listed = asked if asked in lists() else partner_pages.list_of(self.source)
         base = page_url("source_codes", self.source)
+        standard = partner_pages.standard_lines(self.source, listed, own, may_edit=self.may_edit)
         return self.page("tracking/ops/source_codes.html", {
             **self.below(_("Partner table")), "may_edit": self.may_edit, "zone": zone, "form": form,
             "subtitle": _("What a code means when %(name)s sends it. An own line wins over the standard one.")
             % {"name": self.source.name},
             "own": partner_pages.own_lines(self.source, rows, zone, may_edit=self.may_edit), "listed": listed,
-            "standard": partner_pages.standard_lines(self.source, listed, own, may_edit=self.may_edit),
+            "standard": standard, "says": any(line["says"] for line in standard),
             "chips": [{"label": name, "url": f"{base}?list={name}", "active": name == listed,
                        "count": len(standard_of(name))} for name in lists() if standard_of(name)],
             "new_url": partner_pages.code_url(self.source, listed=listed), "faults": faults,

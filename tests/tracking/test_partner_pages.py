@@ -66,7 +66,8 @@ def line(src: Source, **told: Any) -> None:
 
 def settings_form(src: Source, **changes: Any) -> dict[str, Any]:
     form = {"name": src.name, "kind": src.kind, "format": src.format, "zone_rule": src.zone_rule, "zone": src.zone,
-            "rank": "", "acknowledges": "", "accounts": "", "carriers": "", "silent_after_minutes": "", "inbox": ""}  # fmt: skip
+            "rank": "", "acknowledges": "", "accounts": "", "carriers": "", "silent_after_minutes": "",
+            "inbox": ""}  # fmt: skip
     return {**form, **changes}
 
 
@@ -299,8 +300,8 @@ def test_the_bench_says_what_would_become_of_a_message_and_stores_nothing(acme, 
     assert before - after == Counter()
     first, second, third, fourth, fifth = (plain(f"<main>{part}") for part in re.split(r'id="item-\d+-h"', html)[1:])
     for words in ("Gate in, full (actual)", "2026-03-01T10:00:00+08:00", "offset +08:00", "1 Mar 2026 02:00 UTC",
-                  "CNSHA", "Shanghai", number, "its check digit fits", mine.ref, acme.tenant.name, "Gate in, full, CNSHA",
-                  "DCSA 2.2 EQUIPMENT GTIN", "Would be stored"):  # fmt: skip
+                  "CNSHA", "Shanghai", number, "its check digit fits", mine.ref, acme.tenant.name,
+                  "Gate in, full, CNSHA", "DCSA 2.2 EQUIPMENT GTIN", "Would be stored"):  # fmt: skip
         assert words in first, words
     assert "10 Mar 2026 10:00 CET" in second
     assert "10 Mar 2026 09:00 UTC" in second

@@ -27,6 +27,7 @@ from tracking.models import AcknowledgementKind, PartnerCode, Source, ZoneRule
 from tracking.partners import ANCHORAGE, RANK, code_lists, own_rank, settings_as_of
 from tracking.registry import ADAPTERS, AUTO
 from tracking.services.sources import source_setting_set
+from tracking.statuses import OWN_CODES
 from tracking.timing import zone_or_none
 from tracking.types import Classifier, Kind, SourceKind
 
@@ -239,7 +240,8 @@ def line_faults(line: CodeLine) -> dict[str, str]:
 def _meaning_faults(line: CodeLine) -> dict[str, str]:
     papers, is_paper = sorted(codes.DOCUMENTS), line.kind == Kind.SHIPMENT
     paper = ""
-    if is_paper and line.document_type not in codes.DOCUMENTS:
+    said_by_message = line.listed in OWN_CODES and not line.document_type
+    if is_paper and line.document_type not in codes.DOCUMENTS and not said_by_message:
         paper = _("An event of a document says which: one of %(list)s.") % {"list": ", ".join(papers)}
     elif not is_paper and line.document_type:
         paper = _("Only events of kind SHIPMENT have a document.")
