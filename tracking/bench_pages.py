@@ -95,7 +95,7 @@ def in_words(event: CanonicalEvent) -> str:
 
 def _said(other: CanonicalEvent | Refusal) -> str:
     if isinstance(other, Refusal):
-        return str(sentence(other.code))
+        return _("refused. %(why)s") % {"why": sentence(other.code)}
     return f"{in_words(other)} · {other.kind} {other.code}, {other.rule}"
 
 

@@ -135,7 +135,9 @@ class CodeForm(Told):
         label=_("It says nothing that is tracked"), required=False, help_text=_("Kept and set aside at once.")
     )
     kind = forms.ChoiceField(label=_("Kind of event"), choices=[(k.value, k.value) for k in Kind])
-    event_code = forms.ChoiceField(label=_("Event"), choices=_event_choices, required=False)
+    event_code = forms.ChoiceField(
+        label=_("Event"), choices=_event_choices, required=False, help_text=_("None only for a code that is ignored.")
+    )
     classifier = forms.ChoiceField(
         label=_("Planned, estimated or actual"), initial=Classifier.ACT.value,
         choices=[(c.value, wording.CLASSIFIERS[c]) for c in Classifier],
