@@ -120,7 +120,7 @@ def _event(item: Any, at: str, partner: Partner) -> CanonicalEvent:
     data = object_of(item, at)
     kind = Kind(code_of(data, "eventType", at, frozenset(Kind)))
     name = _code_field(data, kind, at)
-    own = statuses.own_meaning(partner, "dcsa", text_of(data, name, at) or "")
+    own = statuses.own_meaning(partner, "dcsa", text_of(data, name, at) or "") if partner.status else None
     if own is not None and own[0].is_ignored:
         raise Fault(Reason.NOT_TRACKED, f"{at}.{name}")
     code = own[0].code if own else code_of(data, name, at, codes.BY_KIND[kind])
