@@ -379,6 +379,18 @@ def test_a_message_that_came_can_be_tried_again(acme, admin) -> None:
     assert "cannot" in plain(text_of(admin.get(f"/ops/sources/{src.key}/bench?message={odd.public_id}"))).lower()
 
 
+@pytest.mark.req("R1.4")
+def test_a_withdrawal_finds_what_it_withdraws_also_without_any_reference(acme, admin) -> None:
+    src, made = source(format="csv"), shipment(acme)
+    with as_tenant(OPERATOR_ID):
+        services.source_update(key=src.key, changes={"carriers": ["MAEU"]}, at=NOW, actor="test")
+    head = "source_event_id,container,code,classifier,event_time,laden,retracts\n"
+    take(src, f"{head}e-1,{number_of(made)},GTIN,ACT,2026-03-01T10:00:00Z,true,\n".encode(), at=NOW)
+    html = plain(try_it(admin, src, f"{head}e-2,,,,,,e-1\n"))
+    for words in ("A withdrawal", made.ref, "told before", "Would be stored"):
+        assert words in html, words
+
+
 @pytest.mark.req("W8")
 @pytest.mark.parametrize(
     ("text", "words"),
