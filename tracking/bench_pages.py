@@ -29,6 +29,8 @@ _MOST_SHIPMENTS: Final = 12
 _AROUND: Final = 2  # lines before and after the marked ones
 _MOST_MARKED: Final = 12
 _QUOTED: Final = re.compile(r"'([^']{1,40})'")
+_LISTED: Final = re.compile(r"in the list (\w+)")  # a file may hold messages of several formats
+_STATUS_FIELD: Final = re.compile(r"(?i)event\w*typecode$")
 _OPEN: Final = frozenset({Reason.NO_MATCHING_SHIPMENT, Reason.NOT_AUTHORISED})
 
 
@@ -75,7 +77,7 @@ def _item(
         }  # fmt: skip
     if refused is not None:
         shown["refusal"] = _refusal(refused, text)
-        shown["map_url"] = _map_url(refused, source, key, text) if key else ""
+        shown["map_url"] = _map_url(refused, source, key) if key else ""
     if tried.otherwise is not None:
         shown["otherwise"] = _said(tried.otherwise)
     tone = "ok" if refused is None else "warn"
@@ -162,14 +164,13 @@ def _refusal(refused: Refusal, text: str) -> dict[str, Any]:
     return told | {"raw": {"lines": lines, "label": label, "cut": _("Shortened.") if cut else ""}}
 
 
-def _map_url(refused: Refusal, source: Source, key: str, text: str) -> str:
+def _map_url(refused: Refusal, source: Source, key: str) -> str:
     """Where an unknown code can be given a meaning; empty when it is no status code that the partner chose."""
-    if refused.code != Reason.UNKNOWN_CODE or key not in code_lists():
+    if refused.code != Reason.UNKNOWN_CODE or "time zone" in refused.detail:
         return ""
     field = refused.position.rpartition(".")[2]
-    if (key.startswith("dcsa") and "TypeCode" not in field) or (key == "csv" and field != "code"):
+    if (key.startswith("dcsa") and not _STATUS_FIELD.search(field)) or (key == "csv" and field != "code"):
         return ""
-    if "document" in field.lower() or "facility" in field.lower():
-        return ""
-    found = _QUOTED.search(refused.detail)
-    return code_url(source, listed=key, code=found[1].upper()) if found else ""
+    found, named = _QUOTED.search(refused.detail), _LISTED.search(refused.detail)
+    listed = named[1] if named else key
+    return code_url(source, listed=listed, code=found[1].upper()) if found and listed in code_lists() else ""

@@ -21,10 +21,13 @@ from tests.doors import client_of
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tests.tracking.pages import NOW
 from tracking import services
+from tracking.bench_pages import _map_url
 from tracking.models import PartnerCode, Source
 from tracking.partners import settings_as_of
+from tracking.reasons import Reason
 from tracking.registry import ADAPTERS
 from tracking.services import CodeLine
+from tracking.types import Refusal
 
 STAFF = (Role.OPS, Role.ACCOUNT_MANAGER, Role.FINANCE, Role.ADMIN)
 READ = ("", "/codes", "/codes.csv", "/bench", "/rank")
@@ -329,6 +332,26 @@ def test_a_refusal_is_marked_in_the_text_and_leads_to_the_line_that_mends_it(adm
     assert "Map this code" not in try_it(client_of(staff[Role.OPS]), src, [event])
     odd = {**event, "equipmentEventTypeCode": "GTIN", "emptyIndicatorCode": "HALF"}
     assert "Map this code" not in try_it(admin, src, [odd]), "what is no status code has no line"
+
+
+@pytest.mark.parametrize(
+    ("key", "position", "detail", "wanted"),
+    [
+        ("x12_315", "$[0].B4[2]", "It is 'QQ' in the list x12_315.", "listed=x12_315&code=QQ"),
+        ("x12_315", "$[1].AT7[9]", "It is 'QQ' in the list x12_214.", "listed=x12_214&code=QQ"),
+        ("iftsta", "$[0].STS[8]", "It is 'zz' of 'ZZZ', in words 'arrived'.", "listed=iftsta&code=ZZ"),
+        ("iftsta", "$[0].STS[8]", "There is no code.", ""),
+        ("x12_214", "$[0].AT7[5]", "The code of its time zone is 'Q7'.", ""),
+        ("dcsa", "$[0].equipmentEventTypeCode", "It is 'GATE'.", "listed=dcsa&code=GATE"),
+        ("dcsa", "$[0].documentTypeCode", "It is 'XYZ'.", ""),
+        ("dcsa", "$[0].emptyIndicatorCode", "It is 'HALF'.", ""),
+        ("csv", "$[0].code", "It is 'GATE' of EQUIPMENT.", "listed=csv&code=GATE"),
+        ("csv", "$[0].mode", "It is 'CAMEL'; one of BARGE is expected.", ""),
+    ],
+)
+def test_only_a_status_code_can_be_mapped_and_in_the_list_that_it_stands_in(key, position, detail, wanted) -> None:
+    refused = Refusal(code=Reason.UNKNOWN_CODE, position=position, detail=f"A code is not in the list. {detail}")
+    assert _map_url(refused, Source(key="any"), key).partition("?")[2] == wanted
 
 
 def test_the_bench_says_what_the_partner_table_changes(acme, admin) -> None:
