@@ -29,7 +29,7 @@ _MOST_SHIPMENTS: Final = 12
 _AROUND: Final = 2  # lines before and after the marked ones
 _MOST_MARKED: Final = 12
 _QUOTED: Final = re.compile(r"'([^']{1,40})'")
-_LISTED: Final = re.compile(r"in the list (\w+)")  # a file may hold messages of several formats
+_LISTED: Final = re.compile(r"in the list (\w+)\.?$")  # a file may hold messages of several formats
 _STATUS_FIELD: Final = re.compile(r"(?i)event\w*typecode$")
 _OPEN: Final = frozenset({Reason.NO_MATCHING_SHIPMENT, Reason.NOT_AUTHORISED})
 

@@ -24,7 +24,7 @@ from tracking import services
 from tracking.bench_pages import _map_url
 from tracking.models import PartnerCode, Source
 from tracking.partners import settings_as_of
-from tracking.reasons import Reason
+from tracking.reasons import Reason, sentence
 from tracking.registry import ADAPTERS
 from tracking.services import CodeLine
 from tracking.types import Refusal
@@ -350,7 +350,7 @@ def test_a_refusal_is_marked_in_the_text_and_leads_to_the_line_that_mends_it(adm
     ],
 )
 def test_only_a_status_code_can_be_mapped_and_in_the_list_that_it_stands_in(key, position, detail, wanted) -> None:
-    refused = Refusal(code=Reason.UNKNOWN_CODE, position=position, detail=f"A code is not in the list. {detail}")
+    refused = Refusal(code=Reason.UNKNOWN_CODE, position=position, detail=f"{sentence(Reason.UNKNOWN_CODE)} {detail}")
     assert _map_url(refused, Source(key="any"), key).partition("?")[2] == wanted
 
 
