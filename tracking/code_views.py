@@ -87,7 +87,7 @@ class PartnerTableImport(PartnerTable):
             form.add_error(None, error.sentence())
             faults = [{"line": number, "says": said} for number, said in error.faults]
             return self.table(form, faults=faults, status=422)
-        told = _("%(added)d lines added, %(changed)d changed, %(same)d as they were.")
+        told = _("Lines added: %(added)d, changed: %(changed)d, as they were: %(same)d.")
         messages.success(request, told % {"added": done.added, "changed": done.changed, "same": done.same})
         return self.to("source_codes")
 

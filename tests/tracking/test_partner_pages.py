@@ -254,7 +254,7 @@ def test_a_table_goes_out_as_a_file_and_comes_in_again_and_bad_lines_are_named(a
     body = b"".join(answer)
     page = f"/ops/sources/{other.key}/codes/import"
     done = admin.post(page, {"file": SimpleUploadedFile("t.csv", body)}, follow=True)
-    assert "1 lines added, 0 changed" in plain(text_of(done))
+    assert "Lines added: 1, changed: 0" in plain(text_of(done))
     bad = body + b"dcsa,,GOTE,EQUIPMENT,GONE,ACT,,,,,,\n"
     shown = plain(text_of(admin.post(page, {"file": SimpleUploadedFile("t.csv", bad)}), 422))
     assert "Line 3: event_code: GONE is no code of an event" in shown
