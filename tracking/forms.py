@@ -8,10 +8,22 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from tracking.registry import ADAPTERS, AUTO
 from tracking.types import SourceKind
 from tracking.wording import SOURCE_KINDS
 
-FORMATS: Final = (("dcsa", _("DCSA Track & Trace 2.2, JSON")), ("csv", _("Event files, CSV")))
+
+def formats() -> list[tuple[str, Any]]:
+    """Every format that is read, by its name; a new adapter is offered by itself."""
+    return [*((a.key, a.label) for a in ADAPTERS), (AUTO, _("Whatever its messages look like"))]
+
+
+def format_name(key: str) -> str:
+    """A format in words; one that is not read any more keeps its key."""
+    return str(dict(formats()).get(key, key))
+
+
+_TAKEN: Final = frozenset({"new", "readiness", "freshness", "upload", "entry"})
 
 
 class SourceForm(forms.Form):
@@ -27,7 +39,7 @@ class SourceForm(forms.Form):
         label=_("Kind"), choices=[(k.value, SOURCE_KINDS[k]) for k in SourceKind],
         help_text=_("Where sources report the same, the kind decides which one counts."),
     )  # fmt: skip
-    format = forms.ChoiceField(label=_("Format"), choices=FORMATS)
+    format = forms.ChoiceField(label=_("Format"), choices=formats, initial="dcsa")
     account = forms.ChoiceField(
         label=_("Belongs to"), required=False,
         help_text=_("A source of one account can report on that account's shipments only."),
@@ -45,6 +57,13 @@ class SourceForm(forms.Form):
         super().__init__(*args, **kwargs)
         own: Any = self.fields["account"]
         own.choices = [("", _("the operator: it may report on every account")), *accounts]
+
+    def clean_key(self) -> str:
+        """Some words stand in the addresses of pages already."""
+        key: str = self.cleaned_data["key"]
+        if key in _TAKEN:
+            raise forms.ValidationError(_("This word has a page of its own; choose another key."))
+        return key
 
 
 class DiscardForm(forms.Form):

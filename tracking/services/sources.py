@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib import seal
@@ -48,10 +48,14 @@ def source_create(
 
     if source_scope(key) is not None:
         raise SourceExists(key=key)
-    source = Source.objects.create(
-        key=key, name=name, kind=kind.value, format=format, created_at=at, future_act_as_est=future_act_as_est,
-        arrival_is_anchorage=arrival_is_anchorage, dcsa_secrets=[seal.seal(secret)] if secret else [],
-    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            source = Source.objects.create(
+                key=key, name=name, kind=kind.value, format=format, created_at=at, future_act_as_est=future_act_as_est,
+                arrival_is_anchorage=arrival_is_anchorage, dcsa_secrets=[seal.seal(secret)] if secret else [],
+            )  # fmt: skip
+    except IntegrityError:  # a closed source keeps its key
+        raise SourceExists(key=key) from None
     if arrival_is_anchorage:
         source_setting_set(key=key, name=ANCHORAGE, value=True, at=at, actor=actor)
     audit(action="source.created", actor=actor, at=at, object_type="source", object_id=key)
