@@ -11,7 +11,7 @@ from portal.tenancy.context import OPERATOR_ID, scope
 from portal.tenancy.selectors import operator_zone
 from tracking.ingest import message_process
 from tracking.models import Shipment
-from tracking.services import derivation_mend, waiting_match
+from tracking.services import derivation_mend, shipments_rederive, waiting_match
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 
@@ -42,3 +42,9 @@ def derivation_due(at: datetime) -> None:
 def derivation_check(payload: dict[str, Any], at: datetime) -> None:
     """Works every shipment of the account out anew, page by page; a difference is a defect: logged, mended, told."""
     derivation_mend(at=at)
+
+
+@handler("tracking.rederive", own_transactions=True)
+def rederive(payload: dict[str, Any], at: datetime) -> None:
+    """Works out anew what a changed setting of a source or a place concerns."""
+    shipments_rederive(at=at, source=payload.get("source", ""), place=payload.get("place", ""))

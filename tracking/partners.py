@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from tracking import statuses
-from tracking.models import PartnerCode, Source, SourceSetting, ZoneRule
+from tracking.models import PartnerCode, PlaceSetting, Source, SourceSetting, ZoneRule
 from tracking.registry import ADAPTERS
 from tracking.types import SOURCE_PRIORITY, Classifier, Kind, Partner, StatusRule
 
 KIND_RANKS: Final[Mapping[str, int]] = {kind: 10 * n for n, kind in enumerate(SOURCE_PRIORITY, start=1)}
 RANK: Final = "rank"
 ANCHORAGE: Final = "arrival_is_anchorage"
+AVPU: Final = "sends_avpu"
 
 
 def partner_of(source: Source) -> Partner:
@@ -86,3 +87,12 @@ def own_rank(key: str) -> int | None:
 def code_lists() -> tuple[str, ...]:
     """The lists that a line of a partner table can belong to: those of the standard table, and every format."""
     return tuple(sorted({*statuses.lists(), *ADAPTERS.keys()}))
+
+
+def avpu_places(codes: Iterable[str], as_of: datetime | None) -> frozenset[str]:
+    """Of these places, those whose terminals were said to report availability as of an instant (None: now) (1.1)."""
+    rows = PlaceSetting.objects.filter(place__in=set(codes), name=AVPU).order_by("recorded_at", "id")
+    if as_of is not None:
+        rows = rows.filter(recorded_at__lte=as_of)
+    newest = dict(rows.values_list("place", "value"))
+    return frozenset(place for place, value in newest.items() if value)

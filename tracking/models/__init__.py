@@ -6,7 +6,7 @@ What arrived is never changed; what is derived can be rebuilt from it (1.5).
 from tracking.models.derived import EtaRow, LegRow, MilestoneRow, VisitRow
 from tracking.models.evidence import Evidence
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
-from tracking.models.places import Carrier, Place, Terminal, Vessel
+from tracking.models.places import Carrier, Place, PlaceSetting, Terminal, Vessel
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
 from tracking.models.sightings import SightingRow
 from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, SourceSetting, ZoneRule
@@ -25,6 +25,7 @@ __all__ = [
     "MilestoneRow",
     "PartnerCode",
     "Place",
+    "PlaceSetting",
     "QuarantineState",
     "Quarantined",
     "RawBody",

@@ -54,6 +54,10 @@ from tracking.services.quarantine import (
     quarantine_replay,
     waiting_match,
 )
+from tracking.services.rederivation import (
+    rederivation_ask,
+    shipments_rederive,
+)
 from tracking.services.shipments import (
     LclToCy,
     NoCommitment,
@@ -111,7 +115,9 @@ __all__ = [
     "quarantine_discard",
     "quarantine_replay",
     "rank_fault",
+    "rederivation_ask",
     "shipment_register",
+    "shipments_rederive",
     "shipments_register",
     "source_close",
     "source_create",

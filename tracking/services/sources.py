@@ -15,6 +15,7 @@ from portal.lib.errors import PortalError
 from portal.tenancy.services import SYSTEM, audit
 from tracking.models import Source, SourceSetting
 from tracking.partners import ANCHORAGE
+from tracking.services.rederivation import rederivation_ask
 from tracking.types import SourceKind
 
 
@@ -64,10 +65,14 @@ def source_create(
 
 @transaction.atomic
 def source_setting_set(*, key: str, name: str, value: Any, at: datetime, actor: str) -> SourceSetting:
-    """From now on the source is believed so, in the entered scope; what held before stays for what was derived then."""
+    """From now on the source is believed so, in the entered scope; what held before stays for what was derived then.
+
+    Shipments that heard of the source are worked out anew by the outbox.
+    """
     row = SourceSetting.objects.create(source_key=key, name=name, value=value, recorded_at=at, recorded_by=actor)
     audit(action="source.setting_changed", actor=actor, at=at, object_type="source", object_id=key,
           details={"name": name, "value": value})  # fmt: skip
+    rederivation_ask(at=at, source=key)
     return row
 
 
