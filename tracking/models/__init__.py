@@ -3,28 +3,35 @@
 What arrived is never changed; what is derived can be rebuilt from it (1.5).
 """
 
+from tracking.models.acknowledgements import Acknowledgement, Interchange
 from tracking.models.derived import MilestoneRow
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
 from tracking.models.places import Place
+from tracking.models.polling import InboxRefusal, Poll, SecretIn
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
 from tracking.models.sightings import SightingRow
 from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, SourceSetting, ZoneRule
 
 __all__ = [
+    "Acknowledgement",
     "AcknowledgementKind",
     "CommitmentRow",
     "Container",
     "InboundMessage",
+    "InboxRefusal",
+    "Interchange",
     "Leg",
     "MessageState",
     "MilestoneRow",
     "PartnerCode",
     "Place",
+    "Poll",
     "QuarantineState",
     "Quarantined",
     "RawBody",
     "Reference",
     "ReferenceKind",
+    "SecretIn",
     "Shipment",
     "SightingRow",
     "Source",
