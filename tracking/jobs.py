@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from portal.outbox.handlers import handler
+from portal.outbox.handlers import due_work, handler
+from tracking import poller
 from tracking.ingest import message_process
 from tracking.services import waiting_match
 
@@ -20,3 +21,15 @@ def process_message(payload: dict[str, Any], at: datetime) -> None:
 def match_waiting(payload: dict[str, Any], at: datetime) -> None:
     """Tries waiting events again: those of a message, or those that name one of the references."""
     waiting_match(refs=payload.get("refs", "").split(), message=payload.get("message", ""), at=at)
+
+
+@handler("tracking.poll", own_transactions=True)
+def poll(payload: dict[str, Any], at: datetime) -> None:
+    """Fetches what a carrier has for us; stores page by page, so that it may be killed and run again."""
+    poller.poll_run(source=payload["source"], at=at)
+
+
+@due_work("tracking.polls")
+def polls(at: datetime) -> None:
+    """Whose turn it is, by the rows themselves."""
+    poller.polls_enqueue(at=at)

@@ -4,6 +4,7 @@ Doors are elsewhere. receive.py stores, process.py applies, run.py and tenant_ru
 """
 
 from tracking.ingest.items import Item
+from tracking.ingest.pressure import TooLittleRoom, TooMuchWaiting, room_or_refuse
 from tracking.ingest.process import HISTORY, message_finish, message_process, own_tenant, quarantined_apply
 from tracking.ingest.receive import IdempotencyConflict, message_receive
 from tracking.ingest.run import Run
@@ -13,9 +14,12 @@ __all__ = [
     "IdempotencyConflict",
     "Item",
     "Run",
+    "TooLittleRoom",
+    "TooMuchWaiting",
     "message_finish",
     "message_process",
     "message_receive",
     "own_tenant",
     "quarantined_apply",
+    "room_or_refuse",
 ]

@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('next_page', models.TextField(blank=True, default='')),
                 ('window_newest', models.DateTimeField(blank=True, null=True)),
                 ('window_pages', models.PositiveIntegerField(default=0)),
+                ('window_events', models.PositiveIntegerField(default=0)),
                 ('window_began_at', models.DateTimeField(blank=True, null=True)),
                 ('token', models.TextField(blank=True, default='')),
                 ('token_until', models.DateTimeField(blank=True, null=True)),

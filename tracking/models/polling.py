@@ -43,6 +43,7 @@ class Poll(TenantOwned):
     next_page = models.TextField(blank=True, default="")  # its address, inside a window
     window_newest = models.DateTimeField(null=True, blank=True)  # of the pages of this window so far
     window_pages = models.PositiveIntegerField(default=0)
+    window_events = models.PositiveIntegerField(default=0)
     window_began_at = models.DateTimeField(null=True, blank=True)
     token = models.TextField(blank=True, default="")  # sealed
     token_until = models.DateTimeField(null=True, blank=True)

@@ -3,6 +3,12 @@
 from tracking.services.places import (
     places_load,
 )
+from tracking.services.polling import (
+    PollSpec,
+    poll_pause,
+    poll_planned,
+    poll_save,
+)
 from tracking.services.quarantine import (
     AlreadyDecided,
     quarantine_discard,
@@ -28,12 +34,16 @@ from tracking.services.sources import (
 __all__ = [
     "AlreadyDecided",
     "NoCommitment",
+    "PollSpec",
     "ShipmentSpec",
     "SourceExists",
     "UnknownPlace",
     "commitment_change",
     "dcsa_secret",
     "places_load",
+    "poll_pause",
+    "poll_planned",
+    "poll_save",
     "quarantine_discard",
     "quarantine_replay",
     "shipment_register",
