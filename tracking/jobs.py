@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.outbox.handlers import due_work, handler
-from tracking import poller
+from tracking import inbox, poller
 from tracking.ingest import message_process
 from tracking.services import waiting_match
 
@@ -33,3 +33,21 @@ def poll(payload: dict[str, Any], at: datetime) -> None:
 def polls(at: datetime) -> None:
     """Whose turn it is, by the rows themselves."""
     poller.polls_enqueue(at=at)
+
+
+@handler("tracking.inbox", own_transactions=True)
+def inbox_look(payload: dict[str, Any], at: datetime) -> None:
+    """Takes in what partners have dropped; a file is stored before it is moved."""
+    inbox.inbox_run(source=payload["source"], at=at)
+
+
+@due_work("tracking.inboxes")
+def inboxes(at: datetime) -> None:
+    """In whose folder something is ready."""
+    inbox.inboxes_enqueue(at=at)
+
+
+@handler("tracking.put_acknowledgements", own_transactions=True)
+def put_acknowledgements(payload: dict[str, Any], at: datetime) -> None:
+    """Writes what a message was answered into the partner's folder; written twice it is the same."""
+    inbox.acknowledgements_put(message=payload["message"], at=at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import ops_views, shipment_views, source_views, views
+from tracking import ops_views, poll_views, shipment_views, source_views, views
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
@@ -20,6 +20,7 @@ urlpatterns = [
     path("messages/<str:public_id>/raw", ops_views.MessageRaw.as_view(), name="tracking_message_raw"),
     path("sources", source_views.Sources.as_view(), name="tracking_sources"),
     path("sources/new", source_views.NewSource.as_view(), name="tracking_source_new"),
+    path("sources/<str:source>/poll", poll_views.PollPage.as_view(), name="tracking_source_poll"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),
     path(f"{_ACCOUNT}.csv", views.ShipmentsCsv.as_view(), name="tracking_shipments_csv"),
     path(f"{_ACCOUNT}/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="tracking_shipment"),

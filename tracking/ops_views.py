@@ -254,7 +254,7 @@ class Message(CrossingView):
         """Counts, refusals and the text."""
         found = _message(public_id)
         body = bytes(found.raw.body)
-        lines, cut = raw_lines(body.decode("utf-8", errors="replace"), None)
+        lines, cut = raw_lines(_text(body), None)
         state = MessageState(found.state)
         return self.page("tracking/ops/message.html", {
             "title": _("Message"), "state": {"tone": MESSAGE_TONES[state], "label": state.label},
@@ -266,6 +266,12 @@ class Message(CrossingView):
                  "label": sentence(r.reason), "position": r.position,
                  "state": {"tone": STATE_TONES[QuarantineState(r.state)], "label": QuarantineState(r.state).label}}
                 for r in crossings.message_refusals(found)
+            ],
+            "acknowledgements": [
+                {"label": f"{a.get_kind_display()} {a.number}", "raw": {"lines": raw_lines(_text(a.body), None)[0]},
+                 "state": {"tone": "warn", "label": _("Refuses")} if a.is_refused else
+                    {"tone": "ok", "label": _("Accepts")}}
+                for a in crossings.message_acknowledgements(found)
             ],
             "raw": {"lines": lines, "cut": _("The message is long: its beginning is shown.") if cut else ""},
             "raw_url": reverse("ops:tracking_message_raw", kwargs={"public_id": public_id}),
@@ -284,6 +290,10 @@ class MessageRaw(CrossingView):
         response = HttpResponse(bytes(found.raw.body), content_type="application/octet-stream")
         response["Content-Disposition"] = f'attachment; filename="message-{found.public_id}.bin"'
         return response
+
+
+def _text(body: bytes | memoryview[int]) -> str:
+    return bytes(body).decode("utf-8", errors="replace")
 
 
 def _message(public_id: str) -> InboundMessage:

@@ -7,7 +7,7 @@ from tracking.models.acknowledgements import Acknowledgement, Interchange
 from tracking.models.derived import MilestoneRow
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
 from tracking.models.places import Place
-from tracking.models.polling import InboxRefusal, Poll, SecretIn
+from tracking.models.polling import InboxFault, InboxRefusal, Poll, SecretIn
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
 from tracking.models.sightings import SightingRow
 from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, SourceSetting, ZoneRule
@@ -18,6 +18,7 @@ __all__ = [
     "CommitmentRow",
     "Container",
     "InboundMessage",
+    "InboxFault",
     "InboxRefusal",
     "Interchange",
     "Leg",

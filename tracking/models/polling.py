@@ -73,6 +73,17 @@ class Poll(TenantOwned):
         return self.base_url
 
 
+class InboxFault(models.TextChoices):
+    """Why a file of a folder was not taken in."""
+
+    EMPTY = "EMPTY", _("It is empty.")
+    TOO_LARGE = "TOO_LARGE", _("It has more bytes than a message may have; send it in parts.")
+    LINK = "LINK", _("It is a link and no file of its own.")
+    NOT_A_FILE = "NOT_A_FILE", _("It is no ordinary file.")
+    UNREADABLE = "UNREADABLE", _("The portal may not read it.")
+    CANNOT_MOVE = "CANNOT_MOVE", _("It was taken in, and the portal may not move it away.")
+
+
 class InboxRefusal(TenantOwned):
     """A file of a partner's folder that could not be taken in, said once; what it is called is text, never a path."""
 
@@ -82,7 +93,7 @@ class InboxRefusal(TenantOwned):
     name = models.CharField(max_length=200)
     mark = code_field(64)  # digest of name, size and times: the same file is not named twice
     size = models.BigIntegerField()
-    reason = code_field(24)
+    reason = code_field(16, choices=InboxFault.choices)
     noticed_at = models.DateTimeField()
 
     class Meta:
