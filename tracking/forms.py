@@ -71,6 +71,7 @@ class PollForm(forms.Form):
     secret = forms.CharField(
         label=_("Client secret"), max_length=500, required=False, strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Never shown again, so that it is entered once more after a test."),
     )  # fmt: skip
     secret_in = forms.ChoiceField(label=_("The secret is sent"), choices=SecretIn.choices)
     scope = forms.CharField(label=_("Scope"), max_length=200, required=False)

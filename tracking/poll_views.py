@@ -21,7 +21,7 @@ from django.views import View
 from portal.lib.errors import NotFound
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Role
-from portal.tenancy.selectors import operator_zone
+from portal.tenancy.selectors import operator_zone, tenant_current
 from portal.tenancy.services import audit
 from portal.web.pages import PageView
 from portal.web.policy import Policy, staff
@@ -48,9 +48,11 @@ class PollPage(PageView):
         if tenant_id is None:
             raise NotFound
         if tenant_id != OPERATOR_ID:
+            with as_tenant(tenant_id):
+                account = tenant_current().public_id
             with transaction.atomic():
                 audit(action="account.entered", actor=self.member.label, at=self.at, object_type="account",
-                      object_id=str(tenant_id), details={"page": "ops:tracking_source_poll"})  # fmt: skip
+                      object_id=account, details={"page": "ops:tracking_source_poll"})  # fmt: skip
         with as_tenant(tenant_id):
             self.source = Source.objects.get(key=request.resolver_match.kwargs["source"])  # type: ignore[union-attr]
             return View.dispatch(self, request, *args, **kwargs)
