@@ -207,7 +207,6 @@ def retry_after(answer: Answer, *, at: datetime) -> timedelta | None:
     return None if wait is None else min(max(wait, timedelta(0)), LONGEST_ASKED_WAIT)
 
 
-def wait_after(failures: int, *, spread: float, asked: timedelta | None = None) -> timedelta:
-    """1 min, 2 min, 4 min ... at most 6 h, times `spread`; never sooner than the publisher asked for."""
-    own = min(FIRST_WAIT * 2 ** min(max(failures, 1) - 1, 12), LONGEST_WAIT) * spread
-    return max(own, asked) if asked is not None else own
+def wait_after(failures: int, *, spread: float, asked: timedelta) -> timedelta:
+    """1 min, 2 min, 4 min ... at most 6 h, times `spread`; never sooner than `asked`."""
+    return max(min(FIRST_WAIT * 2 ** min(max(failures, 1) - 1, 12), LONGEST_WAIT) * spread, asked)

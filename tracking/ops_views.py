@@ -24,7 +24,7 @@ from portal.web.tables import Cursor
 from tracking import crossings, services, wording
 from tracking.crossings import QuarantineFilter
 from tracking.forms import DiscardForm
-from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState
+from tracking.models import Acknowledgement, InboundMessage, MessageState, Quarantined, QuarantineState
 from tracking.positions import locate, raw_lines
 from tracking.reasons import Reason, sentence
 
@@ -267,12 +267,7 @@ class Message(CrossingView):
                  "state": {"tone": STATE_TONES[QuarantineState(r.state)], "label": QuarantineState(r.state).label}}
                 for r in crossings.message_refusals(found)
             ],
-            "acknowledgements": [
-                {"label": f"{a.get_kind_display()} {a.number}", "raw": {"lines": raw_lines(_text(a.body), None)[0]},
-                 "state": {"tone": "warn", "label": _("Refuses")} if a.is_refused else
-                    {"tone": "ok", "label": _("Accepts")}}
-                for a in crossings.message_acknowledgements(found)
-            ],
+            "acknowledgements": [_acknowledgement(row) for row in crossings.message_acknowledgements(found)],
             "raw": {"lines": lines, "cut": _("The message is long: its beginning is shown.") if cut else ""},
             "raw_url": reverse("ops:tracking_message_raw", kwargs={"public_id": public_id}),
         })  # fmt: skip
@@ -290,6 +285,14 @@ class MessageRaw(CrossingView):
         response = HttpResponse(bytes(found.raw.body), content_type="application/octet-stream")
         response["Content-Disposition"] = f'attachment; filename="message-{found.public_id}.bin"'
         return response
+
+
+def _acknowledgement(row: Acknowledgement) -> dict[str, Any]:
+    label = f"{row.get_kind_display()} {row.number}"
+    return {
+        "label": label, "raw": {"lines": raw_lines(_text(row.body), None)[0], "label": label},
+        "state": {"tone": "warn", "label": _("Refuses")} if row.is_refused else {"tone": "ok", "label": _("Accepts")},
+    }  # fmt: skip
 
 
 def _text(body: bytes | memoryview[int]) -> str:

@@ -170,7 +170,10 @@ def _failed(claimed: Poll, wrong: FeedFault, at: datetime) -> None:
     _note_run(poll, at, wrong.sentence[:200])
     if grown_old or not poll.window_pages:
         poll.next_page, poll.window_began_at, poll.window_pages = "", None, 0
-    poll.next_at = at + feeds.wait_after(poll.failures, spread=_random.uniform(0.75, 1.25), asked=wrong.after)
+    # what only a person can mend is not asked for faster than what works
+    least = timedelta(minutes=poll.interval_minutes if poll.needs_person else 0)
+    asked = max(wrong.after or least, least)
+    poll.next_at = at + feeds.wait_after(poll.failures, spread=_random.uniform(0.75, 1.25), asked=asked)
     poll.save()
     _log.warning("the poll of %s failed for the %s. time: %s", poll.source.key, poll.failures, wrong.sentence)
 

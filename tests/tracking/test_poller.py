@@ -180,6 +180,7 @@ def test_wrong_credentials_need_a_person(acme, carrier) -> None:
     line = Line(acme, carrier, secret="something else")
     line.run()
     assert line.poll.needs_person and "invalid_client" in line.poll.last_error
+    assert line.poll.next_at >= NOW + timedelta(minutes=15), "not faster than what works"
     assert "something else" not in str(line.poll.runs) + line.poll.last_error
 
 
