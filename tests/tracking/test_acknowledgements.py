@@ -37,7 +37,7 @@ def _parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PL
     for n, line in enumerate(raw.decode().splitlines()):
         head, _bar, body = line.partition("|")
         _mark, syntax, sender, reference = head.split()
-        part = EnvelopePart(reference=f"M{n}", type="IFTSTA")
+        part = EnvelopePart(reference=f"M-{reference}", type="IFTSTA")
         envelopes.append(Envelope(syntax=syntax, sender=sender, receiver="US", reference=reference, parts=(part,)))
         found = DCSA.parse(f"[{body}]".encode())
         events += [_at(event, n) for event in found.events]
@@ -145,6 +145,20 @@ def test_the_same_bytes_again_are_a_repeat_and_are_acknowledged_again(acme) -> N
     again = line.take(text)
     assert (again.events_duplicate, again.warnings) == (1, {})
     assert line.told(again) == ["UNB+000000002+R1+accepted'"]
+
+
+def test_an_interchange_that_comes_again_beside_others_is_a_repeat(acme) -> None:
+    line = Line(acme)
+    first, second, third = (line.interchange(f"R{n}", code=code) for n, code in enumerate(("GTIN", "LOAD", "DISC")))
+    for lines in ((first,), (second, first), (first, third)):
+        assert line.take(*lines).warnings == {}
+    assert line.take(third, line.interchange("R1", code="GTOT")).warnings == {"duplicate_interchange": 1}
+
+
+def test_a_reference_that_no_column_can_hold_stops_nothing(acme) -> None:
+    line = Line(acme, acknowledges="CONTRL")
+    for reference in ("R\0", "R" * 300, "R\udc80".encode("utf-8", "surrogatepass").decode("utf-8", "replace")):
+        assert line.take(line.interchange(reference)).state == "APPLIED"
 
 
 def test_another_sender_or_source_may_use_the_same_reference(acme) -> None:

@@ -5,6 +5,7 @@ What an acknowledgement says is written by tracking.acknowledgements (CONTRL) an
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Sequence
@@ -19,11 +20,10 @@ from django.db.models import Max
 
 from portal.lib import ids
 from portal.outbox.services import enqueue_outgoing
-from tracking.canonical import event_to_json
 from tracking.matching import payload_digest
 from tracking.models import Acknowledgement, AcknowledgementKind, InboundMessage, Interchange
 from tracking.reasons import Reason, sentence
-from tracking.types import CanonicalEvent, Envelope, Parsed, Refusal
+from tracking.types import Envelope, Parsed, Refusal
 
 _WHICH: Final = re.compile(r"\$\[(\d+)\]")
 _SYNTAX: Final = {AcknowledgementKind.CONTRL.value: "EDIFACT", AcknowledgementKind.X12_997.value: "X12"}
@@ -41,7 +41,7 @@ def acknowledge(message: InboundMessage, parsed: Parsed, at: datetime) -> Parsed
         return parsed
     in_line = sorted(enumerate(parsed.envelopes), key=lambda one: (one[1].syntax, one[1].sender, one[1].reference))
     doubles = {  # in one order for all, so that two messages never wait for each other
-        place for place, envelope in in_line if not _is_first(message, envelope, _digest(message, parsed, place))
+        place for place, envelope in in_line if not _is_first(message, envelope, _digest(parsed, place))
     }
     parsed = _marked(parsed, doubles, strict=message.source.strict_envelope)
     if any(_SYNTAX.get(message.source.acknowledges) == envelope.syntax for envelope in parsed.envelopes):
@@ -53,26 +53,29 @@ def _is_first(message: InboundMessage, envelope: Envelope, digest: str) -> bool:
     """False when the reference came before with other contents; the same contents again are a mere repeat."""
     if not envelope.reference:
         return True
+    sender = ":".join(filter(None, (envelope.sender_qualifier, envelope.sender)))
     named = {
-        "source": message.source, "syntax": envelope.syntax[:8], "reference": envelope.reference[:40],
-        "sender": ":".join(filter(None, (envelope.sender_qualifier, envelope.sender)))[:80],
+        "source": message.source, "syntax": envelope.syntax[:8], "reference": _storable(envelope.reference)[:40],
+        "sender": _storable(sender)[:80],
     }  # fmt: skip
     # whoever comes second waits here for the first one's commit, and sees it then
     Interchange.objects.bulk_create([Interchange(**named, message=message, digest=digest)], ignore_conflicts=True)
     return str(Interchange.objects.values_list("digest", flat=True).get(**named)) == digest
 
 
-def _digest(message: InboundMessage, parsed: Parsed, place: int) -> str:
-    """Of the bytes; of what it says when there are several interchanges in the file."""
-    if len(parsed.envelopes) == 1:
-        return str(message.raw.sha256)
-    said = [payload_digest(event_to_json(replace(e, position=""))) for e in _events(parsed, place)]
-    return ids.digest(" ".join(said))
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
-def _events(parsed: Parsed, place: int) -> list[CanonicalEvent]:
-    """The events of one interchange: those of its messages, which are counted through the whole file."""
-    return [event for event in parsed.events if _place_of(parsed.envelopes, event.position) == place]
+def _digest(parsed: Parsed, place: int) -> str:
+    """Of what one interchange says, in whatever file and beside whatever others it comes."""
+    said = [
+        f"{payload_digest(e.payload)} {e.code} {e.container} {e.local}"
+        for e in parsed.events if _place_of(parsed.envelopes, e.position) == place
+    ]  # fmt: skip
+    said += [r.fragment for r in parsed.refusals if _place_of(parsed.envelopes, r.position) == place]
+    said += [f"{part.reference} {part.type}" for part in parsed.envelopes[place].parts]
+    return ids.digest(json.dumps(said))
 
 
 def _place_of(envelopes: Sequence[Envelope], position: str) -> int:
