@@ -14,7 +14,16 @@ from django.db.models import Count, QuerySet, Sum
 
 from portal.tenancy.models import Tenant, TenantKind
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
-from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState, Shipment, Source, SourceSetting
+from tracking.models import (
+    Acknowledgement,
+    InboundMessage,
+    MessageState,
+    Quarantined,
+    QuarantineState,
+    Shipment,
+    Source,
+    SourceSetting,
+)
 from tracking.partners import RANK
 from tracking.selectors import in_standing
 from tracking.standing import Standing
@@ -89,6 +98,11 @@ def message_refusals(message: InboundMessage) -> list[Quarantined]:
     """What of the message was quarantined, in its order; 500 at most."""
     rows = Quarantined.objects.filter(message=message).order_by("id")
     return list(rows.only("public_id", "position", "reason", "state", "recorded_at", "tenant_id")[:MOST_ITEMS])
+
+
+def message_acknowledgements(message: InboundMessage) -> list[Acknowledgement]:
+    """What the partner was told about the interchanges of a message."""
+    return list(Acknowledgement.objects.filter(message=message).order_by("place"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,8 @@ def _objects(side: Side) -> None:
         side.objects["notices:unsubscribe:token"] = unsubscribe_token(
             tenant_id=side.account.pk, member=side.account.member.public_id, fact_key="tracking.milestone_reached"
         )
-        side.objects["tracking:ingest_message:public_id"] = nothing()  # the message lives in its source's scope
+        for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
+            side.objects[f"tracking:{page}:public_id"] = nothing()
 
 
 def _money(side: Side) -> None:

@@ -5,6 +5,7 @@ trial.py says what it would do.
 """
 
 from tracking.ingest.items import Item
+from tracking.ingest.pressure import TooLittleRoom, TooMuchWaiting, room_or_refuse
 from tracking.ingest.process import HISTORY, message_finish, message_process, own_tenant, quarantined_apply
 from tracking.ingest.receive import IdempotencyConflict, message_receive
 from tracking.ingest.run import Run
@@ -16,6 +17,8 @@ __all__ = [
     "Item",
     "Meant",
     "Run",
+    "TooLittleRoom",
+    "TooMuchWaiting",
     "Trial",
     "Tried",
     "message_finish",
@@ -24,4 +27,5 @@ __all__ = [
     "message_try",
     "own_tenant",
     "quarantined_apply",
+    "room_or_refuse",
 ]

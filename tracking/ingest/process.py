@@ -12,6 +12,7 @@ from django.db import transaction
 from portal.lib.faults import declare, fault
 from portal.tenancy.context import OPERATOR_ID, scope
 from tracking.canonical import event_from_json
+from tracking.ingest.acknowledge import acknowledge
 from tracking.ingest.items import Item
 from tracking.ingest.run import Run
 from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState
@@ -42,7 +43,7 @@ def message_process(*, public_id: str, at: datetime) -> InboundMessage:
     except Unreadable as error:
         parsed = Parsed(refusals=(Refusal(code=error.code, position=error.position, detail=error.detail),))
     run = Run(source=message.source, message=message, at=at, own_tenant=own_tenant())
-    items = run.apply(parsed)
+    items = run.apply(acknowledge(message, parsed, at))
     message_finish(message, items, at)
     fault("ingest.before_commit")
     return message

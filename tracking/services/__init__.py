@@ -48,6 +48,12 @@ from tracking.services.places import (
     terminal_set,
     vessel_set,
 )
+from tracking.services.polling import (
+    PollSpec,
+    poll_pause,
+    poll_planned,
+    poll_save,
+)
 from tracking.services.quarantine import (
     AlreadyDecided,
     quarantine_discard,
@@ -88,6 +94,7 @@ __all__ = [
     "LclToCy",
     "NoCommitment",
     "NotByHand",
+    "PollSpec",
     "Refused",
     "ShipmentSpec",
     "SourceExists",
@@ -112,6 +119,9 @@ __all__ = [
     "partner_codes_rows",
     "place_set",
     "places_load",
+    "poll_pause",
+    "poll_planned",
+    "poll_save",
     "quarantine_discard",
     "quarantine_replay",
     "rank_fault",
