@@ -7,7 +7,7 @@ recognise, which is the type of the first message that is read at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from tracking.edifact import moves, status
@@ -44,13 +44,13 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
             position=refusals[0].position if refusals else "$",
         )
     events: list[CanonicalEvent] = []
-    refused: set[int] = set()
+    refused: dict[int, str] = {}
     for message in file.messages:
-        found, is_refused = _message(message, partner)
+        found, reason = _message(message, partner)
         events += [item for item in found if isinstance(item, CanonicalEvent)]
         refusals += [item for item in found if isinstance(item, Refusal)]
-        if is_refused:
-            refused.add(message.number)
+        if reason:
+            refused[message.number] = reason
     return Parsed(events=tuple(events), refusals=tuple(refusals), envelopes=_envelopes(file, refused))
 
 
@@ -63,14 +63,14 @@ def speaks(raw: bytes, type_: str) -> bool:
     return next((t for t in types if t in _READERS), "") == type_
 
 
-def _message(message: Message, partner: Partner) -> tuple[list[CanonicalEvent | Refusal], bool]:
-    """What one message gives, and whether it was refused as a whole."""
+def _message(message: Message, partner: Partner) -> tuple[list[CanonicalEvent | Refusal], str]:
+    """What one message gives, and why it was refused as a whole; empty when it was not."""
     try:
-        return list(_read(message, partner)), False
+        return list(_read(message, partner)), ""
     except Fault as fault:
         text = "\n".join(s.text for s in (message.opening, *message.segments[:40]))
         refusal = Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=_shown(text))
-        return [refusal], fault.reason != Reason.NOT_TRACKED
+        return [refusal], "" if fault.reason == Reason.NOT_TRACKED else str(fault.reason)
 
 
 def _read(message: Message, partner: Partner) -> Iterator[CanonicalEvent | Refusal]:
@@ -108,7 +108,7 @@ def _outside(reason: Reason) -> str:
 # --- envelopes, for acknowledgements ---
 
 
-def _envelopes(file: File, refused: set[int]) -> tuple[Envelope, ...]:
+def _envelopes(file: File, refused: Mapping[int, str]) -> tuple[Envelope, ...]:
     """The interchanges of the file; what came without UNB has none."""
     held: dict[int, list[Message]] = {id(interchange): [] for interchange in file.interchanges}
     for message in file.messages:
@@ -116,7 +116,7 @@ def _envelopes(file: File, refused: set[int]) -> tuple[Envelope, ...]:
     return tuple(_envelope(i, held[id(i)], refused) for i in file.interchanges)
 
 
-def _envelope(interchange: Interchange, messages: Sequence[Message], refused: set[int]) -> Envelope:
+def _envelope(interchange: Interchange, messages: Sequence[Message], refused: Mapping[int, str]) -> Envelope:
     return Envelope(
         syntax="EDIFACT",
         sender=interchange.get(2),
@@ -127,17 +127,14 @@ def _envelope(interchange: Interchange, messages: Sequence[Message], refused: se
         character_set=":".join(filter(None, (interchange.get(1), interchange.get(1, 1)))),
         wants_acknowledgement=interchange.get(9) == "1",
         is_test=interchange.get(11) == "1",
-        parts=tuple(_part(m, m.number in refused) for m in messages),
+        parts=tuple(_part(m, refused.get(m.number, "")) for m in messages),
         faults=tuple(dict.fromkeys(str(reason) for reason, _segment in interchange.faults)),
     )
 
 
-def _part(message: Message, is_refused: bool) -> EnvelopePart:
-    """A message whose contents nobody could use is no fault of its envelope: only what refused it as a whole is."""
-    told = [*message.own_faults, *message.group_faults, *([message.broken] if message.broken else [])]
-    faults = [str(reason) for reason, _segment in told]
-    if is_refused and message.type not in _READERS:
-        faults.append(Reason.UNSUPPORTED_FORMAT.value)
+def _part(message: Message, refused: str) -> EnvelopePart:
+    """An event that nobody could use is no fault of its message: only what refused it as a whole is."""
+    told = [str(reason) for reason, _segment in (*message.own_faults, *message.group_faults)]
     group = message.group.opening if message.group else None
     return EnvelopePart(
         reference=message.opening.get(1),
@@ -145,6 +142,6 @@ def _part(message: Message, is_refused: bool) -> EnvelopePart:
         group=group.get(5) if group else "",
         group_type=group.get(1) if group else "",
         version=":".join(message.opening.get(2, n) for n in range(1, 4)),
-        faults=tuple(dict.fromkeys(faults)),
-        is_refused=is_refused,
+        faults=tuple(dict.fromkeys((*told, *([refused] if refused else [])))),
+        is_refused=bool(refused),
     )

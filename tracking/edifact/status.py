@@ -14,6 +14,7 @@ from typing import Any, Final
 from tracking import statuses
 from tracking.edifact.interchange import Message
 from tracking.edifact.parts import (
+    EXPORT,
     TRANSHIPPED,
     Head,
     Means,
@@ -142,7 +143,7 @@ def _status(status: Status, partner: Partner, warnings: Sequence[str]) -> Found:
         "place_role": rule.place_role or _role(rule.code, mode, spot.place, pol, pod),
         "reason": _reason(status), "rule": words,
     }  # fmt: skip
-    code = status.segment.code(2) or status.segment.code(2, 3)
+    code = (status.segment.code(2) or status.segment.code(2, 3))[:40]
     for container, segment in _units(status, rule.kind):
         yield _event(status, container, segment, (when, dtm), code, [*faults], means, rule, common)
     for leg in status.legs:
@@ -170,8 +171,11 @@ def _means(status: Status, rule: StatusRule) -> tuple[Means, str | None]:
     means = (ending or legs)[0].means if legs else Means()
     if not legs and (tdt := next((s for s in status.around if s.tag == "TDT"), None)):
         means = means_of(tdt, status.head.message.at(tdt))
-    certain = rule.mode if rule.mode != "MULTIMODAL" else None
-    return means, certain or means.mode or rule.mode
+    if rule.mode == "MULTIMODAL":  # any mode but a vessel's: a box that leaves a terminal is no ship that leaves a port
+        return means, means.mode if means.mode not in (None, "VESSEL") else rule.mode
+    if rule.mode == "VESSEL" and means.mode == "BARGE":
+        return means, means.mode
+    return means, rule.mode or means.mode
 
 
 def _spot(status: Status) -> Spot:
@@ -266,6 +270,8 @@ def _event(
         warnings.append(Reason.NO_LADEN)
     if eqd is not None and eqd.get(5) == TRANSHIPPED:
         found["is_transshipment"], found["place_role"] = True, "TSP"
+    elif eqd is not None and eqd.get(5) == EXPORT and rule.code == "GTIN" and found["laden"] is False:
+        found["place_role"] = "PRE"  # on its way to be stuffed, which is never a return
     found |= _papers(status, rule)
     if not findable(rule.kind, status.named, means, container):
         raise Fault(Reason.NO_REFERENCE, status.at())
@@ -273,7 +279,7 @@ def _event(
     identity = head.identity(subject, code, common["place"])
     own = [*status.own, *(s for leg in status.legs for s in leg.segments), *([eqd] if eqd else [])]
     return CanonicalEvent(
-        position=status.at(*([segment] if segment else []), dtm),
+        position=status.at(*([segment] if segment else []), *([dtm] if dtm is not status.segment else [])),
         warnings=tuple(dict.fromkeys(warnings)),
         **found,
         **head.told(identity, when, head.payload(own, status.named)),
