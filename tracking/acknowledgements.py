@@ -20,8 +20,9 @@ _REJECTED: Final = "4"  # this level and all below it
 _UNSPECIFIED: Final = "18"
 _ERRORS: Final[Mapping[str, str]] = {  # code list 0085
     Reason.UNKNOWN_CODE: "12", Reason.NO_CONTROL_TRAILER: "13", Reason.TRUNCATED_MESSAGE: "13",
-    Reason.MISSING_SEGMENT: "13", Reason.MISSING_FIELD: "13", Reason.UNSUPPORTED_FORMAT: "14", Reason.BAD_TEXT: "21", Reason.DUPLICATE_INTERCHANGE: "26",
-    Reason.CONTROL_REFERENCE: "28", Reason.CONTROL_COUNT: "29", Reason.TOO_LONG: "39",
+    Reason.MISSING_SEGMENT: "13", Reason.MISSING_FIELD: "13", Reason.UNSUPPORTED_FORMAT: "14", Reason.BAD_TEXT: "21",
+    Reason.DUPLICATE_INTERCHANGE: "26", Reason.CONTROL_REFERENCE: "28", Reason.CONTROL_COUNT: "29",
+    Reason.TOO_LONG: "39",
 }  # fmt: skip
 _LEVELS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _SPECIAL: Final = "?+:'"
