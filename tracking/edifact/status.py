@@ -8,7 +8,7 @@ the payload and make no event of their own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tracking import statuses
@@ -81,12 +81,17 @@ class Status:
     own: list[Segment]  # STS and what follows it, without its legs and boxes
     legs: list[Leg]
     boxes: list[tuple[str, Segment]]
+    astray: list[Segment]  # what stands under a box though it is said of the status: some write it in this order
     named: Named
     around: Sequence[Segment]  # the consignment's own segments, then those of the header
 
     def at(self, *segments: Segment) -> str:
         """A position under this status."""
         return self.head.message.at(self.segment, *segments)
+
+    def everything(self) -> list[Segment]:
+        """Every segment under it, its own first."""
+        return [*self.own, *(s for leg in self.legs for s in leg.segments), *self.astray]
 
 
 def read(message: Message, partner: Partner, warnings: Sequence[str]) -> Found:
@@ -98,11 +103,11 @@ def read(message: Message, partner: Partner, warnings: Sequence[str]) -> Found:
     if not any(rest for _first, rest in groups):
         raise Fault(Reason.MISSING_SEGMENT, message.at(message.opening), "It is STS.")
     # what stands in the header is said of the only consignment; with several it is nobody's in particular
-    shared = named_in(message, before) if len(consignments) < 2 else Named()
+    shared = _named(message, before) if len(consignments) < 2 else Named()
     for first, rest in groups:
         for segments in rest:
             try:
-                named = named_in(message, first).beside(shared)
+                named = _named(message, first).beside(shared)
                 yield from _status(_laid_out(head, segments, named, [*first, *before]), partner, warnings)
             except Fault as fault:
                 text = "\n".join(s.text for s in segments)
@@ -113,15 +118,19 @@ def _laid_out(head: Head, segments: list[Segment], around: Named, outer: Sequenc
     message, sts = head.message, segments[0]
     own, *parts = grouped(segments, "TDT", "EQD")
     legs = [Leg(means_of(p[0], message.at(sts, p[0])), p) for p in parts if p[0].tag == "TDT"]
+    named = _named(message, segments).beside(around)
+    astray = [s for p in parts if p[0].tag == "EQD" for s in p if s.tag in ("DTM", "LOC")]
+    return Status(head, sts, own, legs, list(named.boxes), astray, named, outer)
+
+
+def _named(message: Message, segments: Sequence[Segment]) -> Named:
+    """The references of a group, and its boxes: those of EQD, then those that RFF+EQ names."""
     boxes: dict[str, Segment] = {}
-    for part in parts:
-        if is_box(part[0]) and (number := box_of(part[0].get(2), message.at(sts, part[0]))):
-            boxes.setdefault(number, part[0])
+    for segment in segments:
+        if is_box(segment) and (number := box_of(segment.get(2), message.at(segment))):
+            boxes.setdefault(number, segment)
     inner = named_in(message, segments)
-    for number, segment in inner.boxes:
-        boxes.setdefault(number, segment)
-    named = inner.beside(around)
-    return Status(head, sts, own, legs, list(boxes.items()) or list(named.boxes), named, outer)
+    return replace(inner, boxes=tuple({**boxes, **dict(inner.boxes), **boxes}.items()))
 
 
 def _status(status: Status, partner: Partner, warnings: Sequence[str]) -> Found:
@@ -180,8 +189,7 @@ def _means(status: Status, rule: StatusRule) -> tuple[Means, str | None]:
 
 def _spot(status: Status) -> Spot:
     """Where it happened: the activity location, else another place named directly under the status."""
-    everywhere = [s for part in (status.own, *(leg.segments for leg in status.legs)) for s in part]
-    found = located(everywhere, "175", "165") or [
+    found = located(status.everything(), "175", "165") or [
         s for s in status.own if s.tag == "LOC" and s.code(1) not in ("7", "9", "11", "88", "147")
     ]
     return spot_of(found[0], status.at(found[0])) if found else Spot()
@@ -221,8 +229,7 @@ def _time(status: Status, rule: StatusRule, spot: Spot) -> tuple[Written, Segmen
         told = dated(under, *_OWN_ESTIMATES[rule.code]) or _pairs(status, rule.code, spot.place)
         if told:
             return time_of(told[0], status.at(told[0])), told[0], Classifier.EST
-    everywhere = [s for part in (status.own, *(leg.segments for leg in status.legs)) for s in part]
-    if found := dated(everywhere, "334"):
+    if found := dated(status.everything(), "334"):
         return time_of(found[0], status.at(found[0])), found[0], rule.classifier
     if found := dated(under, *_OWN_TIMES.get(rule.code, ())):
         return time_of(found[0], status.at(found[0])), found[0], rule.classifier

@@ -106,7 +106,7 @@ def segments(raw: bytes, limits: Limits = LIMITS) -> Iterator[Segment]:
 
 def _pieces(text: str) -> Iterator[tuple[int, int, Syntax, bool]]:
     """(start, end, separators, whether its terminator came) of every segment that is not blank."""
-    syntax, is_advised = DEFAULT, False
+    syntax, is_advised, is_first = DEFAULT, False, True
     at, size = _past_blanks(text, 0), len(text)
     while at < size:
         if text.startswith("UNA", at) and _AFTER_ADVICE.match(text, at + ADVICE):
@@ -116,8 +116,9 @@ def _pieces(text: str) -> Iterator[tuple[int, int, Syntax, bool]]:
         if text.startswith("UNB", at):
             syntax = syntax if is_advised else _sniffed(text[at + 3 : at + 4], syntax)
             is_advised = False
-        elif at == 0 and text[3:4] == LEVEL_B.element:
-            syntax = LEVEL_B
+        elif is_first and not is_advised:
+            syntax = _sniffed(text[at + 3 : at + 4], syntax)
+        is_first = False
         end = _end(text, at, syntax)
         if end < 0:
             yield at, len(text.rstrip("\r\n\t \x00\x1a")), syntax, False
@@ -180,7 +181,7 @@ def _segment(number: int, text: str, syntax: Syntax, is_closed: bool, limits: Li
     elements = _split(body, syntax)
     tag = _tag(elements[0][0].strip())
     fault = None
-    if tag == NO_TAG or len(elements) > limits.elements or any(len(e) > limits.components for e in elements):
+    if tag == NO_TAG or len(elements) > limits.elements or max(map(len, elements)) > limits.components:
         fault = Reason.BAD_SEGMENT
     elif "\0" in body:
         fault = Reason.BAD_TEXT
@@ -193,7 +194,8 @@ def _tag(text: str) -> str:
 
 def _split(body: str, syntax: Syntax) -> tuple[tuple[str, ...], ...]:
     if not syntax.release or syntax.release not in body:
-        return tuple(tuple(element.split(syntax.component)) for element in body.split(syntax.element))
+        mark = syntax.component
+        return tuple([tuple(e.split(mark)) if mark in e else (e,) for e in body.split(syntax.element)])
     elements: list[tuple[str, ...]] = []
     components: list[str] = []
     value = ""

@@ -307,6 +307,26 @@ def test_an_event_that_names_nothing_is_refused() -> None:
     assert [r.code for r in parsed.refusals] == [Reason.NO_REFERENCE]
 
 
+def test_a_box_may_stand_before_its_status_and_the_status_after_its_box() -> None:
+    body = ("STS+1+OA::ZZZ", "RFF+BM:B1", "EQD+CN+ONEU4815163+++3+5", "DTM+334:202603050800:203", "LOC+175+NLRTM")
+    [after] = told("BGM+23+D1+9", "CNI+1", *body).events
+    before = ("EQD+CN+TCNU6234207+++3+5", "RFF+EQ:ONEU4815163", "STS+1+OA::ZZZ", "DTM+334:202603050800:203")
+    found = told("BGM+23+D1+9", "CNI+1", *before).events
+    assert (after.container, after.place, after.local, after.laden) == (
+        "ONEU4815163",
+        "NLRTM",
+        "2026-03-05T08:00",
+        True,
+    )
+    assert [(e.container, e.laden) for e in found] == [("TCNU6234207", True), ("ONEU4815163", None)]
+
+
+@pytest.mark.req("R1.6")
+def test_a_box_named_under_the_status_is_meant_and_not_that_of_the_head() -> None:
+    found = edifact.parse(raw("iftsta-rail-departure")).events
+    assert [(e.container, e.container_ok, e.mode) for e in found] == [("TRHU4561222", False, "RAIL")]
+
+
 # --- corrections ---
 
 
