@@ -8,11 +8,12 @@ recognise, which is the type of the first message that is read at all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from tracking.edifact import moves, status
 from tracking.edifact.interchange import File, Interchange, Message, read
-from tracking.edifact.syntax import segments
+from tracking.edifact.syntax import LIMITS, segments
 from tracking.fields import Fault
 from tracking.reasons import Reason, sentence
 from tracking.types import PLAIN, CanonicalEvent, Envelope, EnvelopePart, Parsed, Partner, Refusal, Unreadable
@@ -49,6 +50,10 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
         found, reason = _message(message, partner)
         events += [item for item in found if isinstance(item, CanonicalEvent)]
         refusals += [item for item in found if isinstance(item, Refusal)]
+        if len(events) + len(refusals) > LIMITS.events:
+            raise Unreadable(
+                Reason.TOO_MANY_ITEMS, f"The file holds more than {LIMITS.events} events; send it in parts."
+            )
         if reason:
             refused[message.number] = reason
     return Parsed(events=tuple(events), refusals=tuple(refusals), envelopes=_envelopes(file, refused))
@@ -66,7 +71,7 @@ def speaks(raw: bytes, type_: str) -> bool:
 def _message(message: Message, partner: Partner) -> tuple[list[CanonicalEvent | Refusal], str]:
     """What one message gives, and why it was refused as a whole; empty when it was not."""
     try:
-        return list(_read(message, partner)), ""
+        return list(islice(_read(message, partner), LIMITS.events + 1)), ""
     except Fault as fault:
         text = "\n".join(s.text for s in (message.opening, *message.segments[:40]))
         refusal = Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=_shown(text))

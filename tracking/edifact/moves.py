@@ -27,6 +27,7 @@ from tracking.edifact.parts import (
     grouped,
     head_of,
     is_box,
+    kept_of,
     laden_of,
     located,
     means_of,
@@ -53,15 +54,34 @@ _DISCHARGE: Final = "11"
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """One box of a report: its own group, the head around it, and what the report says happened to it."""
+class Report:
+    """What the head of a message says of all its boxes."""
 
     head: Head
     rule: StatusRule
+    words: str
+    places: Sequence[Segment]  # LOC, the first of each qualifier
+    vessel: Means
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One box of a report: its own group, and what the report says happened to it."""
+
+    report: Report
     segment: Segment  # EQD
     own: Sequence[Segment]
-    header: Sequence[Segment]
     named: Named
+
+    @property
+    def head(self) -> Head:
+        """Of the message."""
+        return self.report.head
+
+    @property
+    def rule(self) -> StatusRule:
+        """What the report says happened."""
+        return self.report.rule
 
     @property
     def status(self) -> str:
@@ -90,12 +110,14 @@ def read(message: Message, partner: Partner, warnings: Sequence[str]) -> Found:
         raise Fault(Reason.MISSING_SEGMENT, message.at(message.opening), "It is EQD.")
     faults = [*warnings, *_counted(message, len(groups))]
     shared = named_in(message, header) if len(boxes) == 1 else Named()
+    places = {s.code(1): s for s in reversed(header) if s.tag == "LOC"}
+    report = Report(head, rule, words, tuple(places.values()), _vessel(message, header))
     for group in boxes:
         try:
-            move = Move(head, rule, group[0], group, header, named_in(message, group).beside(shared))
-            yield _event(move, words, [*faults])
+            move = Move(report, group[0], group, named_in(message, group).beside(shared))
+            yield _event(move, [*faults])
         except Fault as fault:
-            text = "\n".join(s.text for s in group)
+            text = "\n".join(s.text for s in group[:40])
             yield Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=text)
 
 
@@ -115,13 +137,13 @@ def _counted(message: Message, groups: int) -> list[str]:
     return [Reason.CONTROL_COUNT] if any(text.lstrip("0") != str(groups) for text in said) else []
 
 
-def _event(move: Move, words: str, warnings: list[str]) -> CanonicalEvent:
+def _event(move: Move, warnings: list[str]) -> CanonicalEvent:
     container = box_of(move.segment.get(2), move.at())
     if not container:
         raise Fault(Reason.MISSING_FIELD, move.at(), "The box has no number.")
     if move.status in (ON_BOARD, SHIFTED):
         raise Fault(Reason.NOT_TRACKED, move.at(), "The box stayed on board or was only shifted.")
-    vessel = _vessel(move)
+    vessel = move.report.vessel
     spot, pol, pod = _places(move)
     when, dtm = _time(move)
     if move.laden is None:
@@ -134,9 +156,9 @@ def _event(move: Move, words: str, warnings: list[str]) -> CanonicalEvent:
         facility_provider=spot.provider, place_role=move.rule.place_role or _role(move, spot.place, pol, pod),
         pol=pol, pod=pod, is_transshipment=True if move.status == TRANSHIPPED else None,
         booking=move.named.booking, bill_of_lading=move.named.bill, references=move.named.further,
-        reason=next((s.get(4)[:250] for s in move.own if s.tag == "FTX" and s.get(4)), None), rule=words,
+        reason=next((s.get(4)[:250] for s in move.own if s.tag == "FTX" and s.get(4)), None), rule=move.report.words,
         **boxed(container, warnings), **vessel.fields(warnings), warnings=tuple(dict.fromkeys(warnings)),
-        **move.head.told(identity, when, move.head.payload(move.own, move.named)),
+        **move.head.told(identity, when, move.head.payload(kept_of(move.own), move.named)),
     )  # fmt: skip
 
 
@@ -144,11 +166,11 @@ def _is_gate(move: Move) -> bool:
     return move.head.message.type == "CODECO"
 
 
-def _vessel(move: Move) -> Means:
+def _vessel(message: Message, header: Sequence[Segment]) -> Means:
     """The ship of the report: its main carriage, else its first leg."""
-    listed = [s for s in move.header if s.tag == "TDT"]
+    listed = [s for s in header if s.tag == "TDT"]
     main = next((s for s in listed if s.code(1) == "20"), listed[0] if listed else None)
-    return means_of(main, move.head.message.at(main) if main else "")
+    return means_of(main, message.at(main) if main else "")
 
 
 def _mode(move: Move, vessel: Means) -> str | None:
@@ -170,7 +192,7 @@ def _places(move: Move) -> tuple[Spot, str | None, str | None]:
 
 def _near(move: Move, qualifier: str) -> str | None:
     """The place with a qualifier: the box's own, else the report's."""
-    for segments in (move.own, move.header):
+    for segments in (move.own, move.report.places):
         for segment in located(segments, qualifier)[:1]:
             return spot_of(segment, move.at(segment)).place
     return None
@@ -178,13 +200,13 @@ def _near(move: Move, qualifier: str) -> str | None:
 
 def _gate(move: Move) -> Spot:
     """The place of the gate move; where none is given, the port that the direction means."""
-    for segments in (move.own, move.header):
+    for segments in (move.own, move.report.places):
         for segment in located(segments, "165")[:1]:
             return spot_of(segment, move.at(segment))
     if move.status == TRANSHIPPED:
         return Spot()
     outward = {EXPORT: True, IMPORT: False}.get(move.status, move.rule.code == "GTIN")
-    for segments in (move.own, move.header):
+    for segments in (move.own, move.report.places):
         for segment in located(segments, _LOADING if outward else _DISCHARGE)[:1]:
             return spot_of(segment, move.at(segment))
     return Spot()
@@ -194,7 +216,7 @@ def _quay(move: Move) -> Spot:
     """The terminal where the ship lies, from the head of the report; a stowage cell is no place."""
     qualifier = _DISCHARGE if move.rule.code == "DISC" else _LOADING
     own = move.own if move.status != TRANSHIPPED else ()
-    for segments in (move.header, own):
+    for segments in (move.report.places, own):
         for segment in located(segments, qualifier)[:1]:
             return spot_of(segment, move.at(segment))
     return Spot()

@@ -264,7 +264,10 @@ _RETRACTS: Final = frozenset({"1", "3"})  # cancellation, deletion
 _CORRECTS: Final = frozenset({"4", "5"})  # change, replacement
 _ORIGINALS: Final = frozenset({"", "2", "6", "7", "9", "31", "43", "47"})
 _HEADER_KEPT: Final = frozenset({"BGM", "DTM", "LOC", "TDT"})  # neither references nor parties (R1.0)
-_MOST_KEPT: Final = 60  # segments of a header or of an event that its payload keeps
+_NOT_KEPT: Final = frozenset({"NAD", "RFF", "CTA", "COM"})
+_MOST_HEAD: Final = 2_000  # characters of a head, and of an event's own segments, that its payload keeps: a head is
+_MOST_OWN: Final = 6_000  # repeated for every box, so that a long one would make much of little
+_MOST_REFERENCES: Final = 40
 _MOST_NUMBER: Final = 70
 
 
@@ -303,16 +306,16 @@ class Head:
             "offset_minutes": when.offset_minutes, "source_event_id": identity, "payload": payload,
         }  # fmt: skip
 
-    def payload(self, own: Iterable[Segment], named: Named) -> dict[str, Any]:
+    def payload(self, own: Iterable[str], named: Named) -> dict[str, Any]:
         """An event's own part of the message: the head without references and parties, and its own segments.
 
         References stand apart, by type and value, so that each account is shown its own alone (R1.0).
         """
-        texts = [s.text for s in own if s.tag not in ("NAD", "RFF", "CTA", "COM")][:_MOST_KEPT]
+        listed = named.listed[:_MOST_REFERENCES]
         return {
             "message": self.message.type,
-            "segments": [*self.kept, *texts],
-            "references": [{"referenceType": kind, "referenceValue": value} for kind, value in named.listed],
+            "segments": [*self.kept, *own],
+            "references": [{"referenceType": kind, "referenceValue": value} for kind, value in listed],
         }
 
 
@@ -337,8 +340,23 @@ def head_of(message: Message, header: Sequence[Segment]) -> Head:
         number=f"{sender}:{number}" if sender and number else number,
         is_retraction=function in _RETRACTS,
         created_at=clock_of(header) or message.interchange.prepared_at,
-        kept=[s.text for s in header if s.tag in _HEADER_KEPT][:_MOST_KEPT],
+        kept=_within((s.text for s in header if s.tag in _HEADER_KEPT), _MOST_HEAD),
     )
+
+
+def kept_of(segments: Iterable[Segment]) -> list[str]:
+    """The texts of an event's own segments that its payload keeps: neither references nor parties (R1.0)."""
+    return _within((s.text for s in segments if s.tag not in _NOT_KEPT), _MOST_OWN)
+
+
+def _within(texts: Iterable[str], most: int) -> list[str]:
+    found: list[str] = []
+    for text in texts:
+        most -= len(text)
+        if most < 0:
+            break
+        found.append(text)
+    return found
 
 
 _TRAILING: Final = frozenset({"CNT", "UNS", "AUT"})  # they close the message, whichever group they follow

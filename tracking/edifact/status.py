@@ -27,6 +27,7 @@ from tracking.edifact.parts import (
     grouped,
     head_of,
     is_box,
+    kept_of,
     laden_of,
     located,
     means_of,
@@ -83,7 +84,8 @@ class Status:
     boxes: list[tuple[str, Segment]]
     astray: list[Segment]  # what stands under a box though it is said of the status: some write it in this order
     named: Named
-    around: Sequence[Segment]  # the consignment's own segments, then those of the header
+    around: Sequence[Segment]  # places and legs of the consignment, then those of the header
+    kept: list[str]  # what the payload keeps of it, without its boxes
 
     def at(self, *segments: Segment) -> str:
         """A position under this status."""
@@ -105,12 +107,13 @@ def read(message: Message, partner: Partner, warnings: Sequence[str]) -> Found:
     # what stands in the header is said of the only consignment; with several it is nobody's in particular
     shared = _named(message, before) if len(consignments) < 2 else Named()
     for first, rest in groups:
+        named = _named(message, first).beside(shared)
+        around = [s for s in (*first, *before) if s.tag in ("LOC", "TDT")]
         for segments in rest:
             try:
-                named = _named(message, first).beside(shared)
-                yield from _status(_laid_out(head, segments, named, [*first, *before]), partner, warnings)
+                yield from _status(_laid_out(head, segments, named, around), partner, warnings)
             except Fault as fault:
-                text = "\n".join(s.text for s in segments)
+                text = "\n".join(s.text for s in segments[:40])
                 yield Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=text)
 
 
@@ -120,7 +123,8 @@ def _laid_out(head: Head, segments: list[Segment], around: Named, outer: Sequenc
     legs = [Leg(means_of(p[0], message.at(sts, p[0])), p) for p in parts if p[0].tag == "TDT"]
     named = _named(message, segments).beside(around)
     astray = [s for p in parts if p[0].tag == "EQD" for s in p if s.tag in ("DTM", "LOC")]
-    return Status(head, sts, own, legs, list(named.boxes), astray, named, outer)
+    kept = kept_of((*own, *(s for leg in legs for s in leg.segments)))
+    return Status(head, sts, own, legs, list(named.boxes), astray, named, outer, kept)
 
 
 def _named(message: Message, segments: Sequence[Segment]) -> Named:
@@ -284,12 +288,12 @@ def _event(
         raise Fault(Reason.NO_REFERENCE, status.at())
     subject = container or status.named.booking or status.named.bill
     identity = head.identity(subject, code, common["place"])
-    own = [*status.own, *(s for leg in status.legs for s in leg.segments), *([eqd] if eqd else [])]
+    payload = head.payload([*status.kept, *([eqd.text] if eqd else [])], status.named)
     return CanonicalEvent(
         position=status.at(*([segment] if segment else []), *([dtm] if dtm is not status.segment else [])),
         warnings=tuple(dict.fromkeys(warnings)),
         **found,
-        **head.told(identity, when, head.payload(own, status.named)),
+        **head.told(identity, when, payload),
     )
 
 
@@ -338,7 +342,7 @@ def _estimate(
             continue
         subject = container or status.named.booking or status.named.bill
         identity = head.identity(subject, f"{code} EST", spot.place)
-        own = [leg.segments[0], loc, dtm, *([segment] if segment is not None and segment.tag == "EQD" else [])]
+        own = [leg.segments[0], loc, dtm, *([segment] if segment else [])]
         yield CanonicalEvent(
             position=status.at(*([segment] if segment else []), dtm),
             kind=Kind.TRANSPORT, code=code, classifier=Classifier.EST, mode=leg.means.mode,
@@ -346,5 +350,5 @@ def _estimate(
             place_role=_role(code, leg.means.mode, spot.place, *ports), pol=ports[0], pod=ports[1],
             booking=status.named.booking, bill_of_lading=status.named.bill, references=status.named.further,
             rule=f"IFTSTA TDT LOC+{loc.code(1)} DTM+{dtm.code(1)}", warnings=tuple(dict.fromkeys(faults)),
-            **found, **head.told(identity, when, head.payload(own, status.named)),
+            **found, **head.told(identity, when, head.payload(kept_of(own), status.named)),
         )  # fmt: skip

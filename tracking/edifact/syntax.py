@@ -29,12 +29,13 @@ class Syntax:
 class Limits:
     """What one file and one segment may have at most."""
 
-    bytes: int = 64 * 1024 * 1024
-    segments: int = 500_000
+    bytes: int = 32 * 1024 * 1024
+    segments: int = 250_000
     elements: int = 100
     components: int = 50
     length: int = 4_000  # characters of a segment
     messages: int = 50_000
+    events: int = 50_000
 
 
 LIMITS: Final = Limits()

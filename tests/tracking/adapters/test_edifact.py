@@ -204,10 +204,21 @@ def test_reading_takes_no_longer_than_the_file_is_long() -> None:
         parsed_or_refused(edifact.parse, long)
 
 
-def test_a_box_has_its_own_group_and_the_head_alone_however_long_they_are() -> None:
-    head = [f"LOC+9+CN{n:03d}" for n in range(500)]
-    found = told("BGM+44+1+9", *head, "EQD+CN+ONEU4815163+++3+5", "DTM+203:202603050800:203", type_="COARRI").events[0]
-    assert len(found.payload["segments"]) < 130
+@pytest.mark.req("G7")
+def test_a_long_head_is_not_repeated_for_every_box_and_a_file_has_so_many_events_at_most() -> None:
+    head = [f"LOC+9+CN{n:03d}" for n in range(5_000)]
+    boxes = [f"EQD+CN+ONEU{n:07d}+++3+5'DTM+203:202603050800:203" for n in range(5_000)]
+    found = told("BGM+44+1+9", *head, *boxes, type_="COARRI").events
+    assert len(found) == 5_000
+    assert max(len(str(e.payload)) for e in found[::99]) < 4_000
+    names = [f"RFF+BN:B{n}" for n in range(500)]
+    found = told("BGM+23+1+9", "STS+1+OA", "DTM+334:202603050800:203", *names, *boxes, *head).events
+    assert len(found) == 5_000
+    assert max(len(str(e.payload)) for e in found[::99]) < 12_000
+    many = [f"RFF+EQ:ONEU{n:07d}" for n in range(60_000)]
+    with pytest.raises(Unreadable) as fault:
+        told("BGM+23+1+9", "STS+1+OA", "DTM+334:202603050800:203", *many)
+    assert fault.value.code == Reason.TOO_MANY_ITEMS
 
 
 # --- what a status means ---
