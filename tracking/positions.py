@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracking import edifact
+from tracking import edifact, x12
 
 _STEP = re.compile(r"\.?([^.\[\]#]+)|\[(\d+)\]")
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -39,7 +39,10 @@ class Segmented:
     spans: Callable[[str], list[tuple[int, int]]]
 
 
-_SEGMENTED: Final = (Segmented(("UNA", "UNB", "UNG", "UNH"), "UNH", edifact.spans),)
+_SEGMENTED: Final = (
+    Segmented(("UNA", "UNB", "UNG", "UNH"), "UNH", edifact.spans),
+    Segmented(("ISA", "GS*", "ST*"), "ST", x12.spans),
+)
 _SEGMENT: Final = re.compile(r"\.[A-Z][A-Z0-9]{1,2}\[(\d+)\]")
 _WHOLE: Final = re.compile(r"\$\[\d+\]")
 _ANCHOR: Final = re.compile(r"\$\[\d+\](?:\.[A-Z][A-Z0-9]{1,2}\[\d+\])?")

@@ -63,6 +63,17 @@ def test_a_segment_is_marked_by_its_number_and_a_message_by_its_first(position: 
     assert marked("\ufeff\r\n" + _EDI, position) == wanted
 
 
+@pytest.mark.parametrize(
+    ("position", "wanted"),
+    [("$[0].B4[3]", "B4*1*2"), ("$[1]", "ST*322*2"), ("$[0].B4[3].DTM[4]", "SE*2*1"), ("$[2]", None)],
+)
+def test_so_it_is_in_x12(position: str, wanted: str | None) -> None:
+    head = "ISA*00*          *00*          *ZZ*S              *ZZ*R              *220101*1021*U*00401*1*0*P*>~\n"
+    text = f"{head}GS*QO*A*B*1*1*1*X*1~ST*315*1~B4*1*2~SE*2*1~ST*322*2~SE*2*2~"
+    assert marked(text, position) == wanted
+    assert marked("ST*315*1~B4*1~", "$[0].B4[1]") == "B4*1"
+
+
 def test_a_position_tells_the_event_and_the_message_it_belongs_to() -> None:
     assert anchor("$[0].STS[2].EQD[3].DTM[4]") == "$[0].STS[2]"
     assert anchor("$[3].eventDateTime") == "$[3]"
