@@ -6,7 +6,7 @@ the envelope and the syntax alone: an event that nobody could use is no fault of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Final
@@ -48,7 +48,8 @@ def contrl(envelope: Envelope, *, at: datetime, reference: str) -> bytes:
         listed = list(members)
         if group:
             refused = all(part.is_refused for part in listed)
-            body.append(_segment("UCF", [group], [], [], [_REJECTED if refused else _ACCEPTED]))
+            error = [[_error(f for part in listed for f in (*part.group_faults, *part.faults))]] if refused else []
+            body.append(_segment("UCF", [group], [], [], [_REJECTED if refused else _ACCEPTED], *error))
         body += [_message_outcome(part) for part in listed]
     body.append(_segment("UNT", [str(len(body) + 1)], ["1"]))
     day = f"{at:%Y%m%d}" if version == "4" else f"{at:%y%m%d}"
@@ -67,26 +68,30 @@ def contrl(envelope: Envelope, *, at: datetime, reference: str) -> bytes:
 
 def _interchange_outcome(envelope: Envelope, parts: list[EnvelopePart]) -> str:
     rejected = not parts or all(part.is_refused for part in parts)
-    first = next(iter(envelope.faults), "") or next((f for part in parts for f in part.faults), "")
+    faults = (*envelope.faults, *(f for part in parts for f in (*part.faults, *part.group_faults)))
     return _segment(
         "UCI",
         [envelope.reference],
         [envelope.sender, envelope.sender_qualifier],
         [envelope.receiver, envelope.receiver_qualifier],
         [_REJECTED if rejected else _ACCEPTED],
-        *([[_ERRORS.get(first, _UNSPECIFIED)]] if rejected else []),
+        *([[_error(faults)]] if rejected else []),
     )
 
 
 def _message_outcome(part: EnvelopePart) -> str:
-    error = _ERRORS.get(next(iter(part.faults), ""), _UNSPECIFIED)
     return _segment(
         "UCM",
         [part.reference],
         [part.type, *part.version.split(":")],
         [_REJECTED if part.is_refused else _ACCEPTED],
-        *([[error]] if part.is_refused else []),
+        *([[_error((*part.faults, *part.group_faults))]] if part.is_refused else []),
     )
+
+
+def _error(faults: Iterable[str]) -> str:
+    """The first fault that the standard has a code for."""
+    return next((_ERRORS[fault] for fault in faults if fault in _ERRORS), _UNSPECIFIED)
 
 
 def _syntax(envelope: Envelope) -> tuple[str, str]:

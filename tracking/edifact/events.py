@@ -139,7 +139,7 @@ def _envelope(interchange: Interchange, messages: Sequence[Message], refused: Ma
 
 def _part(message: Message, refused: str) -> EnvelopePart:
     """An event that nobody could use is no fault of its message: only what refused it as a whole is."""
-    told = [str(reason) for reason, _segment in (*message.own_faults, *message.group_faults)]
+    told = [str(reason) for reason, _segment in message.own_faults]
     group = message.group.opening if message.group else None
     return EnvelopePart(
         reference=message.opening.get(1),
@@ -147,6 +147,7 @@ def _part(message: Message, refused: str) -> EnvelopePart:
         group=group.get(5) if group else "",
         group_type=group.get(1) if group else "",
         version=":".join(message.opening.get(2, n) for n in range(1, 4)),
+        group_faults=tuple(dict.fromkeys(str(reason) for reason, _segment in message.group_faults)),
         faults=tuple(dict.fromkeys((*told, *([refused] if refused else [])))),
         is_refused=bool(refused),
     )

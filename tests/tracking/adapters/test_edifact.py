@@ -142,7 +142,7 @@ def test_an_envelope_tells_who_which_and_whether_it_fits() -> None:
         ("CONTRL", "5", False),
     ]  # fmt: skip
     grouped = edifact.parse(raw("groups")).envelopes[0].parts
-    assert [(p.group, p.group_type, p.faults) for p in grouped] == [
+    assert [(p.group, p.group_type, p.group_faults) for p in grouped] == [
         ("G01", "COARRI", ()), ("G02", "CODECO", ("control_count",)), ("G03", "IFTSTA", ("control_reference",)),
     ]  # fmt: skip
 
