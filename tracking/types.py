@@ -150,6 +150,7 @@ class CanonicalEvent:
     warnings: tuple[str, ...] = ()
     evidence_ref: str = ""  # manual entries: what proves it (R1.12)
     entered_by: str = ""  # manual entries: the person who entered it
+    message: str = ""  # the format of its own message, where one file holds several: iftsta, codeco
     rule: str = ""  # what made it: the table and code it was read by, for people ("x12_315 VD", "partner: 7")
     payload: dict[str, Any] = field(default_factory=dict)  # this event's own part of the message
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from importlib import import_module
 from typing import Final
 
 from django.conf import settings
@@ -20,13 +19,16 @@ from django.db.models import Max
 
 from portal.lib import ids
 from portal.outbox.services import enqueue_outgoing
+from tracking.acknowledgements import contrl
 from tracking.matching import payload_digest
 from tracking.models import Acknowledgement, AcknowledgementKind, InboundMessage, Interchange
 from tracking.reasons import Reason, sentence
 from tracking.types import Envelope, Parsed, Refusal
+from tracking.x12_ack import acknowledge_997
 
 _WHICH: Final = re.compile(r"\$\[(\d+)\]")
 _SYNTAX: Final = {AcknowledgementKind.CONTRL.value: "EDIFACT", AcknowledgementKind.X12_997.value: "X12"}
+_ANSWERS: Final = frozenset({"CONTRL", "997", "999"})
 _TRIES: Final = 20
 
 _log = logging.getLogger("plimsoll.ingest")
@@ -117,12 +119,17 @@ def _marked(parsed: Parsed, doubles: set[int], *, strict: bool) -> Parsed:
 def _answer(message: InboundMessage, envelopes: Sequence[Envelope], at: datetime) -> None:
     kind = message.source.acknowledges
     for place, envelope in enumerate(envelopes):
-        if _SYNTAX[kind] == envelope.syntax:
+        if _SYNTAX[kind] == envelope.syntax and _is_answered(envelope):
             _write(message, kind, place, envelope, at)
     if message.channel == "INBOX" and message.source.inbox and settings.INBOX_DIR:
         # a file leaves the house: through the outbox, and not while sending is paused (O1, P5)
         enqueue_outgoing("tracking.put_acknowledgements", keys={message.public_id: {"message": message.public_id}},
                          at=at)  # fmt: skip
+
+
+def _is_answered(envelope: Envelope) -> bool:
+    """An interchange of nothing but acknowledgements never is, or two systems would answer each other for ever."""
+    return any(part.type not in _ANSWERS for part in envelope.parts)
 
 
 def _write(message: InboundMessage, kind: str, place: int, envelope: Envelope, at: datetime) -> None:
@@ -150,7 +157,5 @@ def written(kind: str, envelope: Envelope, *, at: datetime, number: int) -> byte
     """The bytes of an acknowledgement; its control number has nine digits and begins anew after them."""
     short = (number - 1) % 999_999_999 + 1
     if kind == AcknowledgementKind.CONTRL.value:
-        told = import_module("tracking.acknowledgements").contrl(envelope, at=at, reference=f"{short:09d}")
-    else:
-        told = import_module("tracking.x12_ack").acknowledge_997(envelope, at=at, control_number=short)
-    return bytes(told)
+        return contrl(envelope, at=at, reference=f"{short:09d}")
+    return acknowledge_997(envelope, at=at, control_number=short)

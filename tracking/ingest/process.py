@@ -17,7 +17,7 @@ from tracking.ingest.items import Item
 from tracking.ingest.run import Run
 from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState
 from tracking.partners import partner_of
-from tracking.positions import anchor
+from tracking.positions import anchor, whole
 from tracking.registry import adapter_for
 from tracking.types import Parsed, Refusal, Unreadable
 
@@ -100,5 +100,11 @@ def _again(run: Run, row: Quarantined) -> list[Item]:
     readable = [e for e in parsed.events if anchor(e.position) == named]
     if readable:
         return run._timed(Parsed(events=tuple(readable)))
-    same = [r for r in parsed.refusals if anchor(r.position) == named] or list(parsed.refusals)[:1]
+    same = [r for r in parsed.refusals if anchor(r.position) == named]
+    if not same and named != whole(named):
+        # what refused an EDI message as a whole (its envelope, a code in its head) is mended: every event of it
+        freed = [e for e in parsed.events if whole(e.position) == whole(named)]
+        if freed:
+            return run._timed(Parsed(events=tuple(freed)))
+    same = same or list(parsed.refusals)[:1]
     return [Item(position=row.position, refused=r) for r in same[:1]]

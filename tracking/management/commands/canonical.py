@@ -86,7 +86,7 @@ def _lines(raw: bytes, format_: str, partner: Partner = PLAIN) -> Iterator[dict[
             yield refusal_line(item)
         else:
             zone = partner.zone or _zones().get(item.place or "")
-            yield event_line(item, message=adapter.key, place_zone=zone)
+            yield event_line(item, message=item.message or adapter.key, place_zone=zone)
 
 
 def _adapter(raw: bytes, format_: str) -> Adapter:
