@@ -23,6 +23,9 @@ _CUT_SHORT: Final = re.compile(
     r"\s*(?:-|\.|[eE][+-]?|t|tr|tru|f|fa|fal|fals|n|nu|nul|\"(?:[^\"\\]|\\.)*\\?)?\s*", re.DOTALL
 )
 _MAX_DIGITS: Final = 40
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
+_DECODER: Final = json.JSONDecoder()
+_GLANCE: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,43 @@ def loads(raw: bytes, *, limits: Limits = FILE) -> Any:
     if longest > limits.length:
         raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds {longest} items; {limits.length} are allowed.")
     return value
+
+
+def first(raw: bytes) -> Any:
+    """The first item of a list at the top, or of the list `events` of an object; else the object. None: who knows.
+
+    For a look at what a message is, before it is read: no limits, no faults, and no more read than needed.
+    """
+    for part in (raw[:_GLANCE], raw) if len(raw) > _GLANCE else (raw,):
+        try:
+            return _first(part.decode("utf-8-sig", "ignore"))
+        except (ValueError, IndexError, RecursionError):
+            continue
+    return None
+
+
+def _first(text: str) -> Any:
+    at = _past_blank(text, 0)
+    if text[at] == "[":
+        at = _past_blank(text, at + 1)
+        return None if text[at] == "]" else _DECODER.raw_decode(text, at)[0]
+    found: dict[str, Any] = {}
+    while text[at] in "{,":
+        at = _past_blank(text, at + 1)
+        if text[at] == "}":
+            break
+        key, at = _DECODER.raw_decode(text, at)
+        at = _past_blank(text, _past_blank(text, at) + 1)
+        if key == "events" and text[at] == "[":
+            return _first(text[at:])
+        found[str(key)], at = _DECODER.raw_decode(text, at)
+        at = _past_blank(text, at)
+    return found
+
+
+def _past_blank(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
 
 
 def _measure(raw: bytes, limits: Limits) -> None:
