@@ -55,6 +55,8 @@ class Path:
         if not isinstance(text, str) or len(text) > _LONGEST or not _PATH.fullmatch(text.strip()):
             raise BadMapping(f"{what} is {_shown(text)}; a path such as attributes.timestamp or $.data.id is expected.")
         text = text.strip()
+        if not text or text in ("$", "^"):
+            raise BadMapping(f"{what} is empty; a path such as attributes.timestamp is expected.")
         start = re.match(r"\$|\^+|@[^.\[\]]+|", text)
         head = start[0] if start else ""
         found = _STEP.findall(text[len(head) :])
@@ -89,7 +91,7 @@ class JsonMapping:
         constants = _constants(words.get("constants", {}))
         made = cls(
             envelope=envelope,
-            events=Path.read(words["events"], "events") if words.get("events") else None,
+            events=_events(words.get("events")),
             event_types=types,
             fields=_fields(words.get("fields"), constants),
             constants=constants,
@@ -134,6 +136,15 @@ def _texts(value: object, what: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _events(value: object) -> Path | None:
+    if value is None or value == "":
+        return None
+    path = Path.read(value, "events")
+    if path.start not in ("", "$"):
+        raise BadMapping("events begins with ^ or @; it is a path from the message, such as data.events.")
+    return path
+
+
 def _fields(value: object, constants: Mapping[str, str]) -> Mapping[str, Path]:
     words = _object(value, "fields")
     _only(words, FIELDS, "fields")
@@ -146,10 +157,8 @@ def _fields(value: object, constants: Mapping[str, str]) -> Mapping[str, Path]:
             raise BadMapping(f"fields.{name} has [*], which only events may have: a field is one value.")
         if name in constants:
             raise BadMapping(f"{name} stands in fields and in constants; one of them is enough.")
-    if not {"container", "booking", "bill", "shipment_ref"} & found.keys():
-        raise BadMapping(
-            "fields names neither container, booking, bill nor shipment_ref, so no event finds a shipment."
-        )
+    if not {"container", "booking", "bill", "shipment_ref"} & found.keys() and not {"imo", "voyage"} <= found.keys():
+        raise BadMapping("fields names no container, booking, bill or shipment_ref, so no event finds a shipment.")
     return found
 
 
@@ -166,9 +175,11 @@ def _codes(value: object) -> Mapping[str, StatusRule]:
     words = _object(value, "codes")
     if len(words) > _MOST_CODES:
         raise BadMapping(f"codes has {len(words)} lines; {_MOST_CODES} are allowed.")
-    return {
-        name.strip().upper(): _rule(_object(rule, f"codes.{name}"), f"codes.{name}") for name, rule in words.items()
-    }
+    found = {}
+    for name, rule in words.items():
+        what = f"codes.{name}"
+        found[name.strip().upper()] = _rule(_object(rule, what), what)
+    return found
 
 
 def _rule(words: Mapping[str, Any], what: str) -> StatusRule:

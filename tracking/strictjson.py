@@ -35,7 +35,7 @@ class Limits:
     bytes: int = 64 * 1024 * 1024
     depth: int = 32
     items: int = 1_000_000  # values in the whole document
-    length: int = 200_000  # entries of a list at the top, or of one that an object at the top holds
+    length: int = 200_000  # entries of one list, wherever it stands
 
 
 FILE: Final = Limits()
@@ -69,8 +69,7 @@ def loads(raw: bytes, *, limits: Limits = FILE) -> Any:
         ) from None
     except RecursionError:
         raise Unreadable(Reason.TOO_DEEP, "The message is nested too deep.") from None
-    lists = [value] if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-    longest = max((len(found) for found in lists if isinstance(found, list)), default=0)
+    longest = _longest([value]) if raw.count(b",") >= limits.length else 0
     if longest > limits.length:
         raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds {longest} items; {limits.length} are allowed.")
     return value
@@ -125,6 +124,19 @@ def _measure(raw: bytes, limits: Limits) -> None:
         depth += 1 if mark in b"[{" else -1
         if depth > limits.depth:
             raise Unreadable(Reason.TOO_DEEP, f"The message is nested deeper than {limits.depth} levels.")
+
+
+def _longest(value: Any) -> int:
+    """The length of the longest list in a value."""
+    longest, waiting = 0, [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, list):
+            longest = max(longest, len(inner))
+        else:
+            inner = inner.values()
+        waiting += [part for part in inner if isinstance(part, list | dict)]
+    return longest
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ can only be seen beside the list before, so such lists are no events here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,6 +36,7 @@ from tracking.types import (
 )
 
 LISTED: Final = "json"  # the list in partner tables
+_MOST_EVENTS: Final = 50_000  # of one message, however they are nested
 _MOST: Final = {
     "id": 500, "retracts": 500, "reason": 250, "place": 100, "place_name": 100, "facility": 32, "vessel": 80,
     "voyage": 50, "container": 20, "imo": 12, "booking": 64, "bill": 64, "shipment_ref": 64, "time": 64, "created": 64,
@@ -46,8 +48,22 @@ _CLASSIFIERS: Final = {
     "ACTUAL": Classifier.ACT,
     "ESTIMATED": Classifier.EST,
     "PLANNED": Classifier.PLN,
-    "TRUE": Classifier.ACT,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """The resources that came along in a JSON:API document."""
+
+    by_key: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    alone: Mapping[str, Any] = field(default_factory=dict)  # by type, where there is one of it
+
+    @classmethod
+    def of(cls, along: Any) -> _Beside:
+        resources = [r for r in (along if isinstance(along, list) else []) if isinstance(r, dict)]
+        counts = Counter(str(r.get("type")) for r in resources)
+        alone = {str(r.get("type")): r for r in resources if counts[str(r.get("type"))] == 1}
+        return cls({(str(r.get("type")), str(r.get("id"))): r for r in resources}, alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,17 @@ class _Spot:
     item: Any
     root: Any
     around: tuple[Any, ...] = ()
-    beside: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    beside: _Beside = field(default_factory=_Beside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """What stands in the place of an event and is none."""
+
+    item: Any
+    where: str
+    more: str
+    reason: Reason = Reason.WRONG_TYPE
 
 
 @dataclass(slots=True)
@@ -118,9 +144,8 @@ class _Reader:
         """The resource that the event is related to by this name; else the only one of that type in the message."""
         named = mappings.value_at(self.spot.item, ("relationships", relation, "data"))
         if isinstance(named, Mapping):
-            return self.spot.beside.get((str(named.get("type")), str(named.get("id"))))
-        alike = [found for (kind, _id), found in self.spot.beside.items() if kind == relation]
-        return alike[0] if len(alike) == 1 else None
+            return self.spot.beside.by_key.get((str(named.get("type")), str(named.get("id"))))
+        return self.spot.beside.alone.get(relation)
 
 
 def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
@@ -138,17 +163,20 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
     root = strictjson.loads(raw)
     escaped = b"\\u" in raw
     spots = _json_api(root, mapping) if mapping.envelope == mappings.JSON_API else _plain(root, mapping)
+    if len(spots) > _MOST_EVENTS:
+        raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds {len(spots)} events; {_MOST_EVENTS} are allowed.")
     events: list[CanonicalEvent] = []
     refusals: list[Refusal] = []
     for number, spot in enumerate(spots):
         at = f"$[{number}]"
         try:
-            if isinstance(spot, Fault):
-                raise Fault(spot.reason, f"{at}{spot.where}", spot.detail.removeprefix(f"{sentence(spot.reason)} "))
+            if isinstance(spot, _Lack):
+                raise Fault(spot.reason, f"{at}{spot.where}", spot.more)
             events.append(_event(spot, mapping, partner, at, escaped=escaped))
         except Fault as fault:
-            shown = fragment(root if isinstance(spot, Fault) else spot.item)
-            refusals.append(Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=shown))
+            refusals.append(
+                Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(spot.item))
+            )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 
 
@@ -160,20 +188,20 @@ def recognises(raw: bytes) -> bool:
 # --- where the events stand ---
 
 
-def _plain(root: Any, mapping: JsonMapping) -> list[_Spot | Fault]:
-    steps = mapping.events.steps if mapping.events else ()
-    found: list[_Spot | Fault] = []
-    nowhere = True
+def _plain(root: Any, mapping: JsonMapping) -> list[_Spot | _Lack]:
+    steps, said = (mapping.events.steps, mapping.events.text) if mapping.events else ((), "the top")
+    found: list[_Spot | _Lack] = []
+    there = False
     for value, around in mappings.spread(root, steps):
-        nowhere = nowhere and value is None
-        found += [_Spot(item, root, around) for item in value] if isinstance(value, list) else []
-        if isinstance(value, dict):
+        there = there or value is not None
+        if isinstance(value, list):
+            found += [_Spot(item, root, around) for item in value]
+        elif isinstance(value, dict):
             found.append(_Spot(value, root, around))
-    if not found and steps and nowhere and not _holds_none(root, steps):
-        said = mapping.events.text if mapping.events else "$"
+        elif value is not None:
+            found.append(_Lack(value, "", f"At {said} stands {type_name(value)}; a list of events is expected."))
+    if not there and not _holds_none(root, steps):
         raise Unreadable(Reason.BAD_MAPPING, f"{sentence(Reason.BAD_MAPPING)} There is nothing at {said}.")
-    if not steps and not isinstance(root, list | dict):
-        raise Unreadable(Reason.WRONG_TOP_LEVEL, f"The message is {type_name(root)}; a list of events is expected.")
     return found
 
 
@@ -182,17 +210,15 @@ def _holds_none(root: Any, steps: tuple[str | int, ...]) -> bool:
     return "*" in steps and mappings.value_at(root, steps[: steps.index("*")]) == []
 
 
-def _json_api(root: Any, mapping: JsonMapping) -> list[_Spot | Fault]:
+def _json_api(root: Any, mapping: JsonMapping) -> list[_Spot | _Lack]:
     """The resources that are events: in `data`, or named by a resource there and sent along in `included`."""
     if not isinstance(root, dict) or "data" not in root:
         raise Unreadable(Reason.WRONG_TOP_LEVEL, "The message is no JSON:API document: it has no `data`.")
-    data, along = root["data"], root.get("included")
-    resources = [r for r in (along if isinstance(along, list) else []) if isinstance(r, dict)]
-    beside = {(str(r.get("type")), str(r.get("id"))): r for r in resources}
-    found: list[_Spot | Fault] = []
+    data, beside = root["data"], _Beside.of(root.get("included"))
+    found: list[_Spot | _Lack] = []
     for entry in data if isinstance(data, list) else [data]:
         if not isinstance(entry, dict):
-            found.append(Fault(Reason.WRONG_TYPE, "", f"It is {type_name(entry)}; a resource is expected."))
+            found.append(_Lack(entry, "", f"It is {type_name(entry)}; a resource is expected."))
         elif entry.get("type") in mapping.event_types:
             found.append(_Spot(entry, root, (), beside))
         else:
@@ -201,10 +227,9 @@ def _json_api(root: Any, mapping: JsonMapping) -> list[_Spot | Fault]:
 
 
 def _sent_along(
-    entry: Mapping[str, Any], root: Any, beside: Mapping[tuple[str, str], Any], mapping: JsonMapping, *, alone: bool
-) -> list[_Spot | Fault]:
+    entry: Mapping[str, Any], root: Any, beside: _Beside, mapping: JsonMapping, *, alone: bool
+) -> list[_Spot | _Lack]:
     """The events that a notification speaks of; without them it says only that there is something to ask for."""
-    around = (entry,)
     relations = entry.get("relationships")
     named = [
         (str(link.get("type")), str(link.get("id")))
@@ -213,19 +238,20 @@ def _sent_along(
         if link.get("type") in mapping.event_types
     ]
     if not named and alone:
-        named = [key for key in beside if key[0] in mapping.event_types]
-    found: list[_Spot | Fault] = [
-        _Spot(beside[key], root, around, beside)
-        if key in beside
-        else Fault(Reason.MISSING_FIELD, ".included", f"A further call is needed: ask its sender for {_name(key)}.")
-        for key in named
-    ]
-    if not found:
+        named = [key for key in beside.by_key if key[0] in mapping.event_types]
+    if not named:
         asked = _name((str(entry.get("type")), str(entry.get("id"))))
-        found.append(
-            Fault(Reason.MISSING_FIELD, ".included", f"No event came along. A further call is needed for {asked}.")
-        )
-    return found
+        return [_lack(entry, f"No event came along. A further call is needed for {asked}.")]
+    return [
+        _Spot(beside.by_key[key], root, (entry,), beside)
+        if key in beside.by_key
+        else _lack({"type": key[0], "id": key[1]}, f"A further call is needed: ask its sender for {_name(key)}.")
+        for key in dict.fromkeys(named)
+    ]
+
+
+def _lack(item: Any, more: str) -> _Lack:
+    return _Lack(item, ".included", more, Reason.MISSING_FIELD)
 
 
 def _links(relation: Any) -> list[Mapping[str, Any]]:
@@ -251,7 +277,8 @@ def _event(spot: _Spot, mapping: JsonMapping, partner: Partner, at: str, *, esca
     warnings: list[str] = []
     when = _when(read)
     found = _about(read, rule, warnings)
-    if not any(found[name] for name in ("container", "booking", "bill_of_lading", "shipment_ref")):
+    call = rule.kind == Kind.TRANSPORT and found["vessel_imo"] and found["voyage"]
+    if not call and not any(found[name] for name in ("container", "booking", "bill_of_lading", "shipment_ref")):
         raise Fault(Reason.NO_REFERENCE, at)
     event = CanonicalEvent(
         position=read.where("time"),
@@ -308,14 +335,13 @@ def _classifier(read: _Reader, rule: StatusRule) -> Classifier:
     text = read.text("classifier")
     if text is None:
         raise Fault(Reason.NO_CLASSIFIER, read.where("classifier"))
-    return _looked_up(read, "classifier", text, read.mapping.classifiers or _CLASSIFIERS)
+    found: Classifier = _looked_up(read, "classifier", text, {**_CLASSIFIERS, **read.mapping.classifiers})
+    return found
 
 
 def _looked_up(read: _Reader, name: str, text: str, known: Mapping[str, Any]) -> Any:
     if text.upper() not in known:
-        raise Fault(
-            Reason.UNKNOWN_CODE, read.where(name), f"It is {text[:40]!a}; one of {', '.join(known)} is expected."
-        )
+        raise Fault(Reason.UNKNOWN_CODE, read.where(name), f"It is {text[:40]!a}.")
     return known[text.upper()]
 
 
@@ -372,7 +398,7 @@ def _as_utc(when: Written) -> Written:
 def _without_offset(local: str) -> str:
     text = local.rstrip("Zz").rstrip()
     at = max(text.rfind("+"), text.rfind("-"))
-    return text[:at].rstrip() if at > text.rfind(":", 0, 17) > 0 else text
+    return text[:at].rstrip() if at > len("2026-03-01") else text
 
 
 def _created(read: _Reader) -> datetime | None:
@@ -391,9 +417,9 @@ def _about(read: _Reader, rule: StatusRule, warnings: list[str]) -> dict[str, An
     container = _container(read, warnings)
     booking, bill, laden = read.text("booking"), read.text("bill"), read.text("laden")
     mode = read.text("mode")
-    is_laden = rule.laden if rule.laden is not None else None
+    is_laden = rule.laden
     if is_laden is None and laden is not None:
-        is_laden = _looked_up(read, "laden", laden, read.mapping.laden or _LADEN)
+        is_laden = _looked_up(read, "laden", laden, {**_LADEN, **read.mapping.laden})
     elif is_laden is None and rule.kind == Kind.EQUIPMENT:
         warnings.append(Reason.NO_LADEN)
     return {
@@ -426,14 +452,15 @@ def _container(read: _Reader, warnings: list[str]) -> str | None:
 
 
 def _place(read: _Reader) -> str | None:
-    """The code; a name alone is no code, but the name of a place may be looked up by the operator's aliases."""
-    for name in ("place", "place_name"):
-        if text := read.text(name):
-            code = identifiers.place(text)
-            if name == "place" or identifiers.locode_ok(code) or len(code) <= 16:
-                fits(code, 16, read.where(name))
-                return code
-    return None
+    """The code; else the name, as a code of the source's own that somebody may make an alias. Genoa is not GE NOA: a
+    name that could be taken for another place's code is left out, as is one that is longer than any code.
+    """
+    if text := read.text("place"):
+        code = identifiers.place(text)
+        fits(code, 16, read.where("place"))
+        return code
+    name = identifiers.upper(read.text("place_name") or "")
+    return name if name and len(name) <= 16 and not identifiers.locode_ok(name.replace(" ", "")) else None
 
 
 def _imo(read: _Reader, warnings: list[str]) -> str | None:
