@@ -1,15 +1,19 @@
 """The dialects of DCSA Track & Trace: how they are told apart, and the words of 3.0 as the codes of 2.2.
 
-Values only. 3.0 is a beta that has changed its names twice; what it is read into stays the same.
+3.0 is a beta that has changed its names twice; what it is read into stays the same. Its shipment details are read here
+too; the rest of an event is the business of the readers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from tracking import codes, strictjson
+from tracking import codes, identifiers, strictjson
+from tracking.fields import Fault, Fields, fits, object_of, part_of, text_of, type_name
+from tracking.reasons import Reason
 from tracking.types import Classifier, Kind
 
 
@@ -110,3 +114,77 @@ FACILITIES: Final[Mapping[str, str]] = {
     "INLAND_TERMINAL": "INTE", "OFF_DOCK_STORAGE": "OFFD", "PORT_TERMINAL": "POTE",
 }  # fmt: skip
 PHASES: Final = frozenset({"EXPORT", "IMPORT", "TRANSSHIPMENT"})
+
+
+# --- the papers that an event of 3.0 names ---
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What the event's shipment details name: its own document, further ones, references, and what was replaced."""
+
+    own: tuple[str, str] | None
+    all: tuple[tuple[str, str], ...]
+    boxes: tuple[str, ...]
+    further: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, data: Fields, at: str) -> Papers:
+        """From the shipment details of an event."""
+        details, where = part_of(data, "shipmentDetails", at) or {}, f"{at}.shipmentDetails"
+        own = _pair(part_of(details, "documentReference", where), f"{where}.documentReference", DOCUMENTS)
+        papers = _pairs(details, "additionalDocumentReferences", where, DOCUMENTS)
+        others = _pairs(details, "shipmentReferences", where, REFERENCES)
+        boxes = tuple(dict.fromkeys(identifiers.container(value) for kind, value in others if kind == "EQ"))
+        for box in boxes:
+            fits(box, 16, f"{where}.shipmentReferences")
+        papers = ([own] if own else []) + papers
+        for kind, value in papers:
+            if kind in ("BKG", "TRD"):  # these find a shipment
+                fits(value, 64, where)
+        return cls(own, tuple(papers), boxes, (*(o for o in others if o[0] != "EQ"), *_replaced(details, where)))
+
+    def named(self) -> dict[str, Any]:
+        """Booking and bill of lading, the first of each; everything else as (type, value)."""
+        booking = next((value for kind, value in self.all if kind == "BKG"), None)
+        bill = next((value for kind, value in self.all if kind == "TRD"), None)
+        rest = tuple(pair for pair in self.all if pair not in (("BKG", booking), ("TRD", bill)) and pair != self.own)
+        return {"booking": booking, "bill_of_lading": bill, "references": (*rest, *self.further)}
+
+
+def _pair(part: Fields | None, where: str, known: Mapping[str, str]) -> tuple[str, str] | None:
+    """One (type, value): January says typeCode, May says type."""
+    if part is None:
+        return None
+    kind, value = text_of(part, "type", where) or text_of(part, "typeCode", where), text_of(part, "reference", where)
+    if kind is None or value is None:
+        return None
+    return known.get(kind.upper(), kind.upper()[:32]), value
+
+
+def _pairs(data: Fields, name: str, at: str, known: Mapping[str, str]) -> list[tuple[str, str]]:
+    found = [_pair(part, where, known) for part, where in _entries(data, name, at)]
+    return [pair for pair in found if pair is not None]
+
+
+def _entries(data: Fields, name: str, at: str) -> list[tuple[Fields, str]]:
+    listed = data.get(name)
+    if listed is None:
+        return []
+    if not isinstance(listed, list):
+        raise Fault(Reason.WRONG_TYPE, f"{at}.{name}", f"It is {type_name(listed)}; a list is expected.")
+    return [(object_of(entry, f"{at}.{name}[{n}]"), f"{at}.{name}[{n}]") for n, entry in enumerate(listed)]
+
+
+def _replaced(details: Fields, at: str) -> list[tuple[str, str]]:
+    """Split and merged bookings, reissued bills: kept and shown, but the event is about what it names itself."""
+    found = []
+    lists = (
+        ("documentReferenceReplacements", DOCUMENTS),
+        ("shipmentReferenceReplacements", REFERENCES),
+    )
+    for name, known in lists:
+        for entry, where in _entries(details, name, at):
+            for side, mark in (("oldReferences", "OLD"), ("newReferences", "NEW")):
+                found += [(f"{mark} {kind}"[:32], value) for kind, value in _pairs(entry, side, where, known)]
+    return found

@@ -1,18 +1,21 @@
 """What a source's own JSON means, as its mapping says it: where the events stand, and which path holds which field.
 
-Pure: a mapping is read and checked here, values are looked up by its paths. It says nothing of any message yet; what
-becomes an event is the adapter's business. The meanings of codes in a partner table win over those of a mapping.
+Pure: a mapping is read and checked here, and events and values are looked up by its paths; what becomes of them is the
+adapter's business. The meanings of codes in a partner table win over those of a mapping.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tracking import codes
-from tracking.types import Classifier, Kind, StatusRule
+from tracking.fields import type_name
+from tracking.reasons import Reason, sentence
+from tracking.types import Classifier, Kind, StatusRule, Unreadable
 
 PLAIN_JSON: Final = "plain"
 JSON_API: Final = "json_api"
@@ -32,6 +35,7 @@ _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6}|\*)\]")
 _PATH: Final = re.compile(r"(?:\$|\^+|@[^.\[\]]+)?(?:(?:^|\.)[^.\[\]@^$]+|\[(?:\d{1,6}|\*)\])*")
 _LONGEST: Final = 200
 _MOST_CODES: Final = 2_000
+_MOST_EVENTS: Final = 50_000  # of one message, however they are nested
 
 
 class BadMapping(ValueError):
@@ -261,3 +265,127 @@ def spread(
             around = (data, *around)
         data = value_at(data, (step,))
     yield data, around
+
+
+# --- where the events stand ---
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The resources that came along in a JSON:API document."""
+
+    by_key: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    alone: Mapping[str, Any] = field(default_factory=dict)  # by type, where there is one of it
+
+    @classmethod
+    def of(cls, along: Any) -> Beside:
+        resources = [r for r in (along if isinstance(along, list) else []) if isinstance(r, dict)]
+        counts = Counter(str(r.get("type")) for r in resources)
+        alone = {str(r.get("type")): r for r in resources if counts[str(r.get("type"))] == 1}
+        return cls({(str(r.get("type")), str(r.get("id"))): r for r in resources}, alone)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One event in its message: itself, the message, what it stands in, and the resources beside it."""
+
+    item: Any
+    root: Any
+    around: tuple[Any, ...] = ()
+    beside: Beside = field(default_factory=Beside)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What stands in the place of an event and is none."""
+
+    item: Any
+    where: str
+    more: str
+    reason: Reason = Reason.WRONG_TYPE
+
+
+def spots(root: Any, mapping: JsonMapping) -> list[Spot | Lack]:
+    """Every event of a message in its order, or what stands in its place.
+
+    Raises Unreadable: wrong_top_level, bad_mapping (nothing stands where the mapping says), too_many_items.
+    """
+    found = _json_api(root, mapping) if mapping.envelope == JSON_API else _plain(root, mapping)
+    if len(found) > _MOST_EVENTS:
+        raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds {len(found)} events; {_MOST_EVENTS} are allowed.")
+    return found
+
+
+def _plain(root: Any, mapping: JsonMapping) -> list[Spot | Lack]:
+    steps, said = (mapping.events.steps, mapping.events.text) if mapping.events else ((), "the top")
+    found: list[Spot | Lack] = []
+    there = False
+    for value, around in spread(root, steps):
+        there = there or value is not None
+        if isinstance(value, list):
+            found += [Spot(item, root, around) for item in value]
+        elif isinstance(value, dict):
+            found.append(Spot(value, root, around))
+        elif value is not None:
+            found.append(Lack(value, "", f"At {said} stands {type_name(value)}; a list of events is expected."))
+    if not there and not _holds_none(root, steps):
+        raise Unreadable(Reason.BAD_MAPPING, f"{sentence(Reason.BAD_MAPPING)} There is nothing at {said}.")
+    return found
+
+
+def _holds_none(root: Any, steps: tuple[str | int, ...]) -> bool:
+    """Whether the list in which the events' lists would stand is there and empty."""
+    return "*" in steps and value_at(root, steps[: steps.index("*")]) == []
+
+
+def _json_api(root: Any, mapping: JsonMapping) -> list[Spot | Lack]:
+    """The resources that are events: in `data`, or named by a resource there and sent along in `included`."""
+    if not isinstance(root, dict) or "data" not in root:
+        raise Unreadable(Reason.WRONG_TOP_LEVEL, "The message is no JSON:API document: it has no `data`.")
+    data, beside = root["data"], Beside.of(root.get("included"))
+    found: list[Spot | Lack] = []
+    for entry in data if isinstance(data, list) else [data]:
+        if not isinstance(entry, dict):
+            found.append(Lack(entry, "", f"It is {type_name(entry)}; a resource is expected."))
+        elif entry.get("type") in mapping.event_types:
+            found.append(Spot(entry, root, (), beside))
+        else:
+            found += _sent_along(entry, root, beside, mapping, alone=not isinstance(data, list))
+    return found
+
+
+def _sent_along(
+    entry: Mapping[str, Any], root: Any, beside: Beside, mapping: JsonMapping, *, alone: bool
+) -> list[Spot | Lack]:
+    """The events that a notification speaks of; without them it says only that there is something to ask for."""
+    relations = entry.get("relationships")
+    named = [
+        (str(link.get("type")), str(link.get("id")))
+        for relation in (relations.values() if isinstance(relations, dict) else ())
+        for link in _links(relation)
+        if link.get("type") in mapping.event_types
+    ]
+    if not named and alone:
+        named = [key for key in beside.by_key if key[0] in mapping.event_types]
+    if not named:
+        asked = _name((str(entry.get("type")), str(entry.get("id"))))
+        return [_lack(entry, f"No event came along. A further call is needed for {asked}.")]
+    return [
+        Spot(beside.by_key[key], root, (entry,), beside)
+        if key in beside.by_key
+        else _lack({"type": key[0], "id": key[1]}, f"A further call is needed: ask its sender for {_name(key)}.")
+        for key in dict.fromkeys(named)
+    ]
+
+
+def _lack(item: Any, more: str) -> Lack:
+    return Lack(item, ".included", more, Reason.MISSING_FIELD)
+
+
+def _links(relation: Any) -> list[Mapping[str, Any]]:
+    data = relation.get("data") if isinstance(relation, dict) else None
+    return [link for link in (data if isinstance(data, list) else [data]) if isinstance(link, dict)]
+
+
+def _name(key: tuple[str, str]) -> str:
+    return ascii(f"{key[0][:60]} {key[1][:80]}")

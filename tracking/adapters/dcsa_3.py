@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from tracking import codes, dialects, identifiers, strictjson
-from tracking.dialects import Dialect, begins_with, dialect_of
+from tracking.dialects import Dialect, Papers, begins_with, dialect_of
 from tracking.fields import (
     Fault,
     Fields,
@@ -159,7 +159,7 @@ def _event(data: Fields, names: _Names, at: str) -> CanonicalEvent:
     if (name := text_of(data, "eventID", at)) is None:
         raise Fault(Reason.MISSING_FIELD, f"{at}.eventID")  # nothing could ever replace or withdraw it
     warnings: list[str] = []
-    papers = _Papers.of(data, at)
+    papers = Papers.of(data, at)
     classifier = _classifier(named, names, where)
     found: dict[str, Any] = papers.named()
     found.update(_transport(data, at, kind, code, warnings))
@@ -233,79 +233,6 @@ def _clock(data: Fields, name: str, at: str) -> datetime:
     return found
 
 
-# --- papers and references ---
-
-
-@dataclass(frozen=True, slots=True)
-class _Papers:
-    """What the event's shipment details name: its own document, further ones, references, and what was replaced."""
-
-    own: tuple[str, str] | None
-    all: tuple[tuple[str, str], ...]
-    boxes: tuple[str, ...]
-    further: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def of(cls, data: Fields, at: str) -> _Papers:
-        details, where = part_of(data, "shipmentDetails", at) or {}, f"{at}.shipmentDetails"
-        own = _pair(part_of(details, "documentReference", where), f"{where}.documentReference", dialects.DOCUMENTS)
-        papers = _pairs(details, "additionalDocumentReferences", where, dialects.DOCUMENTS)
-        others = _pairs(details, "shipmentReferences", where, dialects.REFERENCES)
-        boxes = tuple(dict.fromkeys(identifiers.container(value) for kind, value in others if kind == "EQ"))
-        for box in boxes:
-            fits(box, 16, f"{where}.shipmentReferences")
-        papers = ([own] if own else []) + papers
-        for kind, value in papers:
-            if kind in ("BKG", "TRD"):  # these find a shipment
-                fits(value, 64, where)
-        return cls(own, tuple(papers), boxes, (*(o for o in others if o[0] != "EQ"), *_replaced(details, where)))
-
-    def named(self) -> dict[str, Any]:
-        """Booking and bill of lading, the first of each; everything else as (type, value)."""
-        booking = next((value for kind, value in self.all if kind == "BKG"), None)
-        bill = next((value for kind, value in self.all if kind == "TRD"), None)
-        rest = tuple(pair for pair in self.all if pair not in (("BKG", booking), ("TRD", bill)) and pair != self.own)
-        return {"booking": booking, "bill_of_lading": bill, "references": (*rest, *self.further)}
-
-
-def _pair(part: Fields | None, where: str, known: Mapping[str, str]) -> tuple[str, str] | None:
-    """One (type, value): January says typeCode, May says type."""
-    if part is None:
-        return None
-    kind, value = text_of(part, "type", where) or text_of(part, "typeCode", where), text_of(part, "reference", where)
-    if kind is None or value is None:
-        return None
-    return known.get(kind.upper(), kind.upper()[:32]), value
-
-
-def _pairs(data: Fields, name: str, at: str, known: Mapping[str, str]) -> list[tuple[str, str]]:
-    found = [_pair(part, where, known) for part, where in _entries(data, name, at)]
-    return [pair for pair in found if pair is not None]
-
-
-def _entries(data: Fields, name: str, at: str) -> list[tuple[Fields, str]]:
-    listed = data.get(name)
-    if listed is None:
-        return []
-    if not isinstance(listed, list):
-        raise Fault(Reason.WRONG_TYPE, f"{at}.{name}", f"It is {type_name(listed)}; a list is expected.")
-    return [(object_of(entry, f"{at}.{name}[{n}]"), f"{at}.{name}[{n}]") for n, entry in enumerate(listed)]
-
-
-def _replaced(details: Fields, at: str) -> list[tuple[str, str]]:
-    """Split and merged bookings, reissued bills: kept and shown, but the event is about what it names itself."""
-    found = []
-    lists = (
-        ("documentReferenceReplacements", dialects.DOCUMENTS),
-        ("shipmentReferenceReplacements", dialects.REFERENCES),
-    )
-    for name, known in lists:
-        for entry, where in _entries(details, name, at):
-            for side, mark in (("oldReferences", "OLD"), ("newReferences", "NEW")):
-                found += [(f"{mark} {kind}"[:32], value) for kind, value in _pairs(entry, side, where, known)]
-    return found
-
-
 # --- vessel, box, place ---
 
 
@@ -363,7 +290,7 @@ def _delay(details: Fields, at: str) -> str | None:
     return ",".join(dict.fromkeys(part.upper() for part in parts if part)) or None
 
 
-def _equipment(data: Fields, at: str, kind: Kind, code: str, papers: _Papers, warnings: list[str]) -> dict[str, Any]:
+def _equipment(data: Fields, at: str, kind: Kind, code: str, papers: Papers, warnings: list[str]) -> dict[str, Any]:
     """The container, whether it is laden, and whether the move is one between two vessels."""
     details, where = part_of(data, "equipmentDetails", at) or {}, f"{at}.equipmentDetails"
     number = text_of(details, "equipmentReference", where)
@@ -440,7 +367,7 @@ def _role_by_phase(phase: str | None, code: str, found: Mapping[str, Any]) -> st
     return None
 
 
-def _document(papers: _Papers, at: str, code: str, classifier: Classifier, found: dict[str, Any]) -> tuple[Kind, str]:
+def _document(papers: Papers, at: str, code: str, classifier: Classifier, found: dict[str, Any]) -> tuple[Kind, str]:
     """A SHIPMENT event speaks of a document.
 
     A proof of delivery that was issued stands for the delivery itself (table 1.1), but only for a box that it names:

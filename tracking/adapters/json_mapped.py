@@ -7,7 +7,6 @@ can only be seen beside the list before, so such lists are no events here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from tracking import codes, identifiers, mappings, strictjson
 from tracking.fields import Fault, fits, fragment, storable, type_name
 from tracking.instants import Written, written
-from tracking.mappings import BadMapping, JsonMapping, Path
+from tracking.mappings import BadMapping, JsonMapping, Lack, Path, Spot
 from tracking.reasons import Reason, sentence
 from tracking.types import (
     PLAIN,
@@ -36,7 +35,6 @@ from tracking.types import (
 )
 
 LISTED: Final = "json"  # the list in partner tables
-_MOST_EVENTS: Final = 50_000  # of one message, however they are nested
 _MOST: Final = {
     "id": 500, "retracts": 500, "reason": 250, "place": 100, "place_name": 100, "facility": 32, "vessel": 80,
     "voyage": 50, "container": 20, "imo": 12, "booking": 64, "bill": 64, "shipment_ref": 64, "time": 64, "created": 64,
@@ -51,47 +49,12 @@ _CLASSIFIERS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Beside:
-    """The resources that came along in a JSON:API document."""
-
-    by_key: Mapping[tuple[str, str], Any] = field(default_factory=dict)
-    alone: Mapping[str, Any] = field(default_factory=dict)  # by type, where there is one of it
-
-    @classmethod
-    def of(cls, along: Any) -> _Beside:
-        resources = [r for r in (along if isinstance(along, list) else []) if isinstance(r, dict)]
-        counts = Counter(str(r.get("type")) for r in resources)
-        alone = {str(r.get("type")): r for r in resources if counts[str(r.get("type"))] == 1}
-        return cls({(str(r.get("type")), str(r.get("id"))): r for r in resources}, alone)
-
-
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """One event in its message: itself, the message, what it stands in, and the resources beside it."""
-
-    item: Any
-    root: Any
-    around: tuple[Any, ...] = ()
-    beside: _Beside = field(default_factory=_Beside)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lack:
-    """What stands in the place of an event and is none."""
-
-    item: Any
-    where: str
-    more: str
-    reason: Reason = Reason.WRONG_TYPE
-
-
 @dataclass(slots=True)
 class _Reader:
     """Reads the fields of one event by the mapping, and keeps what was read: that is the event's own part (R1.0)."""
 
     mapping: JsonMapping
-    spot: _Spot
+    spot: Spot
     at: str
     seen: dict[str, str] = field(default_factory=dict)
 
@@ -162,15 +125,13 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
         raise Unreadable(Reason.BAD_MAPPING, f"{sentence(Reason.BAD_MAPPING)} {fault}") from None
     root = strictjson.loads(raw)
     escaped = b"\\u" in raw
-    spots = _json_api(root, mapping) if mapping.envelope == mappings.JSON_API else _plain(root, mapping)
-    if len(spots) > _MOST_EVENTS:
-        raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds {len(spots)} events; {_MOST_EVENTS} are allowed.")
+    spots = mappings.spots(root, mapping)
     events: list[CanonicalEvent] = []
     refusals: list[Refusal] = []
     for number, spot in enumerate(spots):
         at = f"$[{number}]"
         try:
-            if isinstance(spot, _Lack):
+            if isinstance(spot, Lack):
                 raise Fault(spot.reason, f"{at}{spot.where}", spot.more)
             events.append(_event(spot, mapping, partner, at, escaped=escaped))
         except Fault as fault:
@@ -185,88 +146,10 @@ def recognises(raw: bytes) -> bool:
     return raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{")
 
 
-# --- where the events stand ---
-
-
-def _plain(root: Any, mapping: JsonMapping) -> list[_Spot | _Lack]:
-    steps, said = (mapping.events.steps, mapping.events.text) if mapping.events else ((), "the top")
-    found: list[_Spot | _Lack] = []
-    there = False
-    for value, around in mappings.spread(root, steps):
-        there = there or value is not None
-        if isinstance(value, list):
-            found += [_Spot(item, root, around) for item in value]
-        elif isinstance(value, dict):
-            found.append(_Spot(value, root, around))
-        elif value is not None:
-            found.append(_Lack(value, "", f"At {said} stands {type_name(value)}; a list of events is expected."))
-    if not there and not _holds_none(root, steps):
-        raise Unreadable(Reason.BAD_MAPPING, f"{sentence(Reason.BAD_MAPPING)} There is nothing at {said}.")
-    return found
-
-
-def _holds_none(root: Any, steps: tuple[str | int, ...]) -> bool:
-    """Whether the list in which the events' lists would stand is there and empty."""
-    return "*" in steps and mappings.value_at(root, steps[: steps.index("*")]) == []
-
-
-def _json_api(root: Any, mapping: JsonMapping) -> list[_Spot | _Lack]:
-    """The resources that are events: in `data`, or named by a resource there and sent along in `included`."""
-    if not isinstance(root, dict) or "data" not in root:
-        raise Unreadable(Reason.WRONG_TOP_LEVEL, "The message is no JSON:API document: it has no `data`.")
-    data, beside = root["data"], _Beside.of(root.get("included"))
-    found: list[_Spot | _Lack] = []
-    for entry in data if isinstance(data, list) else [data]:
-        if not isinstance(entry, dict):
-            found.append(_Lack(entry, "", f"It is {type_name(entry)}; a resource is expected."))
-        elif entry.get("type") in mapping.event_types:
-            found.append(_Spot(entry, root, (), beside))
-        else:
-            found += _sent_along(entry, root, beside, mapping, alone=not isinstance(data, list))
-    return found
-
-
-def _sent_along(
-    entry: Mapping[str, Any], root: Any, beside: _Beside, mapping: JsonMapping, *, alone: bool
-) -> list[_Spot | _Lack]:
-    """The events that a notification speaks of; without them it says only that there is something to ask for."""
-    relations = entry.get("relationships")
-    named = [
-        (str(link.get("type")), str(link.get("id")))
-        for relation in (relations.values() if isinstance(relations, dict) else ())
-        for link in _links(relation)
-        if link.get("type") in mapping.event_types
-    ]
-    if not named and alone:
-        named = [key for key in beside.by_key if key[0] in mapping.event_types]
-    if not named:
-        asked = _name((str(entry.get("type")), str(entry.get("id"))))
-        return [_lack(entry, f"No event came along. A further call is needed for {asked}.")]
-    return [
-        _Spot(beside.by_key[key], root, (entry,), beside)
-        if key in beside.by_key
-        else _lack({"type": key[0], "id": key[1]}, f"A further call is needed: ask its sender for {_name(key)}.")
-        for key in dict.fromkeys(named)
-    ]
-
-
-def _lack(item: Any, more: str) -> _Lack:
-    return _Lack(item, ".included", more, Reason.MISSING_FIELD)
-
-
-def _links(relation: Any) -> list[Mapping[str, Any]]:
-    data = relation.get("data") if isinstance(relation, dict) else None
-    return [link for link in (data if isinstance(data, list) else [data]) if isinstance(link, dict)]
-
-
-def _name(key: tuple[str, str]) -> str:
-    return ascii(f"{key[0][:60]} {key[1][:80]}")
-
-
 # --- one event ---
 
 
-def _event(spot: _Spot, mapping: JsonMapping, partner: Partner, at: str, *, escaped: bool) -> CanonicalEvent:
+def _event(spot: Spot, mapping: JsonMapping, partner: Partner, at: str, *, escaped: bool) -> CanonicalEvent:
     if not isinstance(spot.item, dict):
         raise Fault(Reason.WRONG_TYPE, at, f"It is {type_name(spot.item)}; an object is expected.")
     read = _Reader(mapping, spot, at)

@@ -14,13 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from tracking import history
 from tracking.canonical import event_line, refusal_line
 from tracking.reasons import Reason
 from tracking.registry import ADAPTERS, AUTO, FORMATS, beginning, recognised
-from tracking.types import Adapter, CanonicalEvent, Parsed, Refusal, Unreadable
+from tracking.types import PLAIN, Adapter, CanonicalEvent, Parsed, Partner, Refusal, Unreadable
 
 _NUMBER: Final = re.compile(r"\$\[(\d+)\]")
 _PLACES: Final = Path(history.__file__).resolve().parent / "data" / "places.csv"
@@ -35,12 +35,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--format, files."""
         parser.add_argument("--format", choices=FORMATS, default=AUTO)
+        parser.add_argument("--mapping", metavar="FILE", help="The mapping of a source, as JSON, for the format json.")
         parser.add_argument("--json", action="store_true", help="Lines are JSON in any case.")
         parser.add_argument("files", nargs="+", metavar="FILE")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Every readable file in turn; those that cannot be read are named on standard error."""
         failed = False
+        partner = self._partner(options["mapping"])
         for name in options["files"]:
             try:
                 raw = Path(name).read_bytes()
@@ -49,16 +51,25 @@ class Command(BaseCommand):
                 failed = True
                 continue
             extra = {"file": name} if len(options["files"]) > 1 else {}
-            for line in _lines(raw, options["format"]):
+            for line in _lines(raw, options["format"], partner):
                 self.stdout.write(json.dumps({**extra, **line}, ensure_ascii=False))
         if failed:
             sys.exit(2)
 
+    def _partner(self, name: str | None) -> Partner:
+        if name is None:
+            return PLAIN
+        try:
+            mapping = json.loads(Path(name).read_bytes())
+        except (OSError, ValueError) as fault:
+            raise CommandError(f"{name} is no mapping: {fault}.", returncode=2) from None
+        return Partner(mapping=mapping)
 
-def _lines(raw: bytes, format_: str) -> Iterator[dict[str, Any]]:
+
+def _lines(raw: bytes, format_: str, partner: Partner = PLAIN) -> Iterator[dict[str, Any]]:
     try:
         adapter = _adapter(raw, format_)
-        parsed = adapter.parse(raw)
+        parsed = adapter.parse(raw, partner=partner)
     except Unreadable as fault:
         yield refusal_line(Refusal(code=fault.code, position=fault.position, detail=fault.detail))
         return
