@@ -119,6 +119,8 @@ def _read(item: Any, dialect: Dialect, at: str) -> CanonicalEvent:
     data = object_of(item, at)
     if flag_of(data, "isRetracted", at) and dialect in dialects.READ_3:
         return _withdrawal(data, at)
+    if dialect == Dialect.STABLE and not {"eventType", "eventClassifierCode"} & data.keys():
+        raise Fault(Reason.MISSING_FIELD, f"{at}.eventClassification")
     if dialect not in dialects.READ_3:
         raise Fault(Reason.UNSUPPORTED_DIALECT, at, str(dialect))
     return _event(data, _NAMES[dialect], at)

@@ -105,10 +105,13 @@ class _Reader:
 
     def _related(self, relation: str) -> Any:
         """The resource that the event is related to by this name; else the only one of that type in the message."""
-        named = mappings.value_at(self.spot.item, ("relationships", relation, "data"))
-        if isinstance(named, Mapping):
-            return self.spot.beside.by_key.get((str(named.get("type")), str(named.get("id"))))
-        return self.spot.beside.alone.get(relation)
+        relations = self.spot.item.get("relationships")
+        if not isinstance(relations, dict) or relation not in relations:
+            return self.spot.beside.alone.get(relation)
+        named = mappings.value_at(relations, (relation, "data"))
+        if not isinstance(named, Mapping):
+            return None
+        return self.spot.beside.by_key.get((str(named.get("type")), str(named.get("id"))))
 
 
 def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
@@ -254,8 +257,8 @@ def _when(read: _Reader) -> _When:
     unplaced = read.mapping.utc_without_zone_is_local and zone is None and label == 0
     if (rule == mappings.LOCAL or unplaced) and when.time is not None:
         when = Written(_without_offset(when.local), when.precision)
-    if when.time is not None and zone is not None and label == 0:
-        offset = when.time.astimezone(zone).utcoffset()  # UTC beside a zone is a label, not the offset of the place
+    if when.time is not None and label == 0 and (zone is not None or rule == mappings.UTC):
+        offset = when.time.astimezone(zone).utcoffset() if zone else None  # UTC is a label here, no offset of a place
         when = replace(when, offset_minutes=None if offset is None else int(offset.total_seconds()) // 60)
     return _When(when, zone.key if zone else None)
 
