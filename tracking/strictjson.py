@@ -19,13 +19,16 @@ _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z|\\\Z)'
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _MARKS: Final = re.compile(_STRING + rb"|[\[\]{},:]", re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+# What may stand at the end of a document that was cut off (possessive too, so the longest beginnings come first).
 _CUT_SHORT: Final = re.compile(
-    r"\s*(?:-|\.|[eE][+-]?|t|tr|tru|f|fa|fal|fals|n|nu|nul|\"(?:[^\"\\]|\\.)*\\?)?\s*", re.DOTALL
+    r"\s*+(?:-|\.|[eE][+-]?+|tru|tr|t|fals|fal|fa|f|nul|nu|n|\"(?:[^\"\\]|\\.)*+\\?+)?+\s*+", re.DOTALL
 )
 _MAX_DIGITS: Final = 40
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 _DECODER: Final = json.JSONDecoder()
 _GLANCE: Final = 64 * 1024
+_MOST_KEYS: Final = 1_000  # that a look at what a message is goes through
+_AT_A_TIME: Final = 50_000  # strings that are taken out at once: each costs memory until they are gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,8 @@ def _first(text: str) -> Any:
         at = _past_blank(text, at + 1)
         return None if text[at] == "]" else _DECODER.raw_decode(text, at)[0]
     found: dict[str, Any] = {}
-    while text[at] in "{,":
-        at = _past_blank(text, at + 1)
-        if text[at] == "}":
+    for _key in range(_MOST_KEYS):
+        if text[at] not in "{," or text[at := _past_blank(text, at + 1)] == "}":
             break
         key, at = _DECODER.raw_decode(text, at)
         at = _past_blank(text, _past_blank(text, at) + 1)
@@ -116,7 +118,9 @@ def _measure(raw: bytes, limits: Limits) -> None:
     """Counts bytes, items and depth before anything is built."""
     if len(raw) > limits.bytes:
         raise Unreadable(Reason.TOO_LARGE, f"The message has {len(raw)} bytes; {limits.bytes} are allowed.")
-    bare = _STRINGS.sub(b"", raw)
+    bare, taken = raw, _AT_A_TIME
+    while taken == _AT_A_TIME:
+        bare, taken = _STRINGS.subn(b"", bare, count=_AT_A_TIME)
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > limits.items:
         raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds more than {limits.items} values.")
     depth = 0
@@ -124,6 +128,8 @@ def _measure(raw: bytes, limits: Limits) -> None:
         depth += 1 if mark in b"[{" else -1
         if depth > limits.depth:
             raise Unreadable(Reason.TOO_DEEP, f"The message is nested deeper than {limits.depth} levels.")
+        if depth < 0:  # no JSON, as its reader will say
+            return
 
 
 def _longest(value: Any) -> int:

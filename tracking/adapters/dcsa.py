@@ -15,8 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from tracking import codes, identifiers, strictjson
 from tracking.dialects import Dialect, begins_with, dialect_of
 from tracking.fields import (
+    LARGEST,
     Fault,
     Fields,
+    bounded,
     code_of,
     fits,
     flag_of,
@@ -50,6 +52,8 @@ _CODE_FIELD: Final = {
     Kind.SHIPMENT: "shipmentEventTypeCode",
 }
 
+_REFERENCES: Final = frozenset({"references", "documentReferences"})  # each shipment keeps its own part of these
+
 
 def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
     """Each item of the message becomes one event or one refusal, in the order of the message.
@@ -58,6 +62,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
     only: not JSON, cut off, not a list of events, or all of it Track & Trace 3.0.
     """
     items = _items(strictjson.loads(raw))
+    large = len(raw) > LARGEST
     escaped = b"\\u" in raw  # only an escape can bring in what UTF-8 text and JSON strings cannot hold
     dialects = [dialect_of(item) for item in items]
     if items and Dialect.STABLE not in dialects:
@@ -71,6 +76,8 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
                 raise Fault(Reason.UNSUPPORTED_DIALECT, at, dialect)
             if escaped:
                 storable(item, at)
+            if large and isinstance(item, dict):
+                bounded({k: v for k, v in item.items() if k not in _REFERENCES}, at)
             events.append(_event(item, at))
         except Fault as fault:
             refusals.append(

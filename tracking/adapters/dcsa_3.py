@@ -16,8 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from tracking import codes, dialects, identifiers, strictjson
 from tracking.dialects import Dialect, Papers, begins_with, dialect_of
 from tracking.fields import (
+    LARGEST,
     Fault,
     Fields,
+    bounded,
     fits,
     flag_of,
     fragment,
@@ -76,6 +78,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
     Raises Unreadable for the whole message only: not JSON, no list of events, or none of it in a dialect of 2026.
     """
     items = _items(strictjson.loads(raw))
+    large = len(raw) > LARGEST
     escaped = b"\\u" in raw  # only an escape can bring in what UTF-8 text and JSON strings cannot hold
     spoken = [dialect_of(item) for item in items]
     if items and not {Dialect.STABLE, *dialects.READ_3} & set(spoken):
@@ -90,12 +93,22 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
         try:
             if escaped:
                 storable(item, at)
+            if large and isinstance(item, dict):
+                bounded(_without_lists(item), at)
             events.append(_read(item, dialect, at))
         except Fault as fault:
             refusals.append(
                 Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(item))
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
+
+
+def _without_lists(item: Fields) -> Fields:
+    """Without what the event refers to: each shipment keeps its own part of that."""
+    details = item.get("shipmentDetails")
+    if not isinstance(details, dict):
+        return item
+    return {**item, "shipmentDetails": {k: v for k, v in details.items() if not isinstance(v, list)}}
 
 
 def recognises(raw: bytes) -> bool:
