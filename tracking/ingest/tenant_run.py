@@ -184,6 +184,7 @@ class TenantRun:
         withdrawal = self.run.dead.get(item.event_key)
         if withdrawal is None or (item.event and item.event.retracts):
             return []
+        assert item.recorded_at is not None
         own = {f.attname for f in SightingRow._meta.concrete_fields} - {"id", "tenant_id", "shipment_id", "recorded_at"}
         rows = []
         for pk in sorted(ids_now):
