@@ -88,8 +88,9 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
         )
     events: list[CanonicalEvent] = []
     refusals: list[Refusal] = []
-    for number, (item, dialect) in enumerate(zip(items, spoken, strict=True)):
+    for number, (given, dialect) in enumerate(zip(items, spoken, strict=True)):
         at = f"$[{number}]"
+        item = _what_counts(given, dialect)
         try:
             if escaped:
                 storable(item, at)
@@ -101,6 +102,13 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
                 Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(item))
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
+
+
+def _what_counts(item: Any, dialect: Dialect) -> Any:
+    """Of a withdrawal its id and when it was written: whatever else stands there is no news of anything."""
+    if dialect in dialects.READ_3 and item.get("isRetracted") is True:
+        return {name: item[name] for name in ("eventID", "isRetracted", "eventUpdatedDateTime") if name in item}
+    return item
 
 
 def _without_lists(item: Fields) -> Fields:
@@ -131,7 +139,7 @@ def _items(value: Any) -> list[Any]:
 def _read(item: Any, dialect: Dialect, at: str) -> CanonicalEvent:
     data = object_of(item, at)
     if flag_of(data, "isRetracted", at) and dialect in dialects.READ_3:
-        return _withdrawal(data, at)
+        return _withdrawal(data, at)  # of any dialect: all write it the same way
     if dialect == Dialect.STABLE and not {"eventType", "eventClassifierCode"} & data.keys():
         raise Fault(Reason.MISSING_FIELD, f"{at}.eventClassification")
     if dialect not in dialects.READ_3:
@@ -140,7 +148,7 @@ def _read(item: Any, dialect: Dialect, at: str) -> CanonicalEvent:
 
 
 def _withdrawal(data: Fields, at: str) -> CanonicalEvent:
-    """Only the id counts; whatever else stands there is no news of anything, so it is not read."""
+    """The id is dead from now on, whatever was or will be said under it."""
     name = text_of(data, "eventID", at)
     if name is None:
         raise Fault(Reason.MISSING_FIELD, f"{at}.eventID")
@@ -158,7 +166,7 @@ def _withdrawal(data: Fields, at: str) -> CanonicalEvent:
         source_created_at=created,
         retracts=name,
         rule="DCSA 3.0 isRetracted",
-        payload={"eventID": name, "isRetracted": True},
+        payload=dict(data),
     )
 
 

@@ -176,6 +176,13 @@ def test_a_withdrawal_waits_for_an_event_that_waits_for_its_shipment(acme) -> No
         assert SightingRow.objects.filter(shipment=s).count() == 2
 
 
+@pytest.mark.req("R1.4")
+def test_whatever_stands_beside_a_withdrawn_id_does_no_harm() -> None:
+    odd = withdrawn(eventDateTime="\0", equipmentDetails=[], reason="x" * 100_000, eventClassification={"what": 1})
+    (found,) = dcsa_3.parse(json.dumps({"events": [odd]}).encode()).events
+    assert (found.retracts, found.payload) == ("e1", {"eventID": "e1", "isRetracted": True})
+
+
 @pytest.mark.req("R1.4", "G11")
 def test_only_the_source_that_told_it_withdraws_it(acme) -> None:
     s, line, other = shipment(acme), source(), source()
