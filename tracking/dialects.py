@@ -139,7 +139,7 @@ class Papers:
         for box in boxes:
             fits(box, 16, f"{where}.shipmentReferences")
         papers = ([own] if own else []) + papers
-        for kind, value in papers:
+        for kind, value in (*papers, *others):
             if kind in ("BKG", "TRD"):  # these find a shipment
                 fits(value, 64, where)
         return cls(own, tuple(papers), boxes, (*(o for o in others if o[0] != "EQ"), *_replaced(details, where)))

@@ -65,10 +65,8 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         """The text of a field, trimmed: numbers as they are written, true and false as words; None when absent."""
-        if name in self.mapping.constants:
-            return self.mapping.constants[name]
-        path = self.mapping.fields.get(name)
-        value = None if path is None else self._value(path)
+        constant, path = self.mapping.constants.get(name), self.mapping.fields.get(name)
+        value = constant if path is None else self._value(path)
         if value is None:
             return None
         if isinstance(value, bool):
@@ -82,7 +80,7 @@ class _Reader:
             text = text[: _MOST["reason"]]
         if len(text) > _MOST.get(name, 100):
             raise Fault(Reason.TOO_LONG, self.where(name), f"It has {len(text)} characters.")
-        if text:
+        if text and constant is None:
             self.seen[name] = text
         return text or None
 

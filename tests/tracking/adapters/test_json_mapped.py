@@ -132,6 +132,14 @@ def test_the_partner_table_wins_over_the_mapping() -> None:
     assert (event.code, event.rule) == ("GTIN", "mapping: json in")
 
 
+def test_a_constant_is_held_to_the_same_length_and_is_no_part_of_the_event() -> None:
+    value = [{"what": "in", "at": "2026-01-01T00:00:00Z", "box": "CSQU3054383"}]
+    (event,) = parse(value, {**SMALL, "constants": {"facility": "dde"}}).events
+    assert (event.facility, set(event.payload)) == ("DDE", {"event", "time", "container"})
+    (refusal,) = parse(value, {**SMALL, "constants": {"voyage": "x" * 51}}).refusals
+    assert refusal.code == Reason.TOO_LONG
+
+
 def test_a_vessel_call_is_found_by_ship_and_voyage() -> None:
     mapping = {"fields": {"event": "e", "time": "t", "imo": "imo", "voyage": "v"}, "codes": {"D": {"code": "DEPA"}}}
     parsed = parse([{"e": "D", "t": "2026-01-01T00:00:00Z", "imo": 9321483, "v": "601W"},
