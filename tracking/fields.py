@@ -21,6 +21,7 @@ _MOST: Final = {
 }  # fmt: skip
 _REMARK: Final = 250  # free text is never a reason to refuse; more than this is cut
 _FRAGMENT: Final = 2_000
+LARGEST: Final = 64 * 1024  # characters of one event, without the lists of what it refers to
 
 Fields = Mapping[str, Any]
 
@@ -109,6 +110,13 @@ def storable(item: Any, at: str) -> None:
     text = json.dumps(item, ensure_ascii=False)
     if ("\\u0000" in text and _has_nul(item)) or not _encodes(text):
         raise Fault(Reason.BAD_TEXT, at)
+
+
+def bounded(part: Fields, at: str) -> None:
+    """Refuses an event that is larger than any is: it would be stored with each shipment that it concerns."""
+    size = len(json.dumps(part, ensure_ascii=False))
+    if size > LARGEST:
+        raise Fault(Reason.TOO_LONG, at, f"The event has {size} characters; {LARGEST} are read.")
 
 
 def _has_nul(value: Any) -> bool:

@@ -133,18 +133,46 @@ def _together(one: Candidate, other: Candidate) -> bool:
     return abs(one.starts_at - other.starts_at) <= _EARLY_START
 
 
+_LISTS: Final = (("references", "referenceValue"), ("documentReferences", "documentReferenceValue"))
+_LISTS_3: Final = (("additionalDocumentReferences", "reference"), ("shipmentReferences", "reference"))
+_REPLACED_3: Final = ("documentReferenceReplacements", "shipmentReferenceReplacements")
+_FINDS_3: Final = frozenset({"BKG", "BOOKING", "TRD", "TRANSPORT_DOCUMENT"})
+
+
 def part_of(payload: Mapping[str, Any], refs: frozenset[tuple[str, str]]) -> dict[str, Any]:
     """The shipment's part of an event: references of others are left out (R1.0)."""
     own = {value for _kind, value in refs}
-    part = dict(payload)
-    for name, value_key in (("references", "referenceValue"), ("documentReferences", "documentReferenceValue")):
+    part = _only(payload, _LISTS, own)
+    details = part.get("shipmentDetails")
+    if isinstance(details, dict):
+        part["shipmentDetails"] = _details_3(details, own)
+    routing = part.get("eventRouting")
+    if isinstance(routing, dict):  # who else was told is nobody's business
+        part["eventRouting"] = {k: v for k, v in routing.items() if not k.startswith(("destination", "forwarding"))}
+    return part
+
+
+def _only(data: Mapping[str, Any], lists: Iterable[tuple[str, str]], own: set[str]) -> dict[str, Any]:
+    part = dict(data)
+    for name, value_key in lists:
         listed = part.get(name)
         if isinstance(listed, list):
-            part[name] = [
-                entry
-                for entry in listed
-                if isinstance(entry, dict) and ids.reference(str(entry.get(value_key, ""))) in own
-            ]
+            part[name] = [e for e in listed if isinstance(e, dict) and ids.reference(str(e.get(value_key, ""))) in own]
+    return part
+
+
+def _details_3(details: Mapping[str, Any], own: set[str]) -> dict[str, Any]:
+    """The shipment details of Track & Trace 3.0: its own booking and bill, and what replaced them."""
+    part = _only(details, _LISTS_3, own)
+    first = part.get("documentReference")
+    if isinstance(first, dict) and str(first.get("type") or first.get("typeCode")).upper() in _FINDS_3:
+        part |= _only({"documentReference": [first]}, [("documentReference", "reference")], own)
+        part["documentReference"] = first if part["documentReference"] else None
+    for name in _REPLACED_3:
+        listed = part.get(name)
+        if isinstance(listed, list):
+            sides = [("oldReferences", "reference"), ("newReferences", "reference")]
+            part[name] = [_only(e, sides, own) for e in listed if isinstance(e, dict)]
     return part
 
 

@@ -259,7 +259,8 @@ class ShipmentFacts:
         """The actual of the last live container; None until every one has it (R1.13)."""
         acts = [c.get(milestone).act for c in self.containers]
         known = [a for a in acts if a is not None]
-        return max(known, key=lambda h: (h.time, h.sighting_id)) if len(known) == len(acts) else None
+        # of equal times the first container's, in the order of their names: never the one that was heard last
+        return max(known, key=lambda h: h.time) if len(known) == len(acts) else None
 
     def reached_at(self, milestone: Milestone) -> datetime | None:
         """The instant of `reached`."""
@@ -269,7 +270,7 @@ class ShipmentFacts:
     def expected(self, milestone: Milestone) -> Heard | None:
         """The latest expected time (estimate, else plan) among the containers that have no actual yet."""
         waiting = [c.get(milestone).expected for c in self.containers if c.get(milestone).act is None]
-        return max((h for h in waiting if h), key=lambda h: (h.time, h.sighting_id), default=None)
+        return max((h for h in waiting if h), key=lambda h: h.time, default=None)
 
     def best(self, milestone: Milestone) -> Heard | None:
         """The best time of the shipment: the last actual when all have one, else the expected time (R1.10, R1.13)."""

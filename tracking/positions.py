@@ -94,10 +94,14 @@ def _in_segments(text: str, syntax: Segmented, position: str) -> Span | None:
 def _in_json(text: str, at: int, steps: list[str | int]) -> Span | None:
     if not steps:
         return _fault(text)
-    if text[at] == "{" and steps[0] == 0:
-        steps = steps[1:]  # one event by itself counts as a list of one
     found = Span(at, at + 1)
     try:
+        if text[at] == "{" and isinstance(steps[0], int):
+            inner = _child(text, at, "events")
+            if inner is not None and text[inner] == "[":
+                at = inner  # the list of events inside an object
+            elif steps[0] == 0:
+                steps = steps[1:]  # one event by itself counts as a list of one
         for step in steps:
             inner = _child(text, at, step)
             if inner is None:

@@ -122,7 +122,9 @@ _SENTENCES: Final[Mapping[Reason, Promise]] = {
     _R.BAD_NUMBER: _("The message holds a number that cannot be used, such as NaN or one of too many digits."),
     _R.WRONG_TOP_LEVEL: _("The message is neither a list of events nor an event."),
     _R.UNSUPPORTED_FORMAT: _("This format is not supported."),
-    _R.UNSUPPORTED_DIALECT: _("This version of the standard is not supported; send DCSA Track & Trace 2.2."),
+    _R.UNSUPPORTED_DIALECT: _(
+        "This version of the standard is not read here; send DCSA Track & Trace 2.2, or 3.0 as of 2026, one a message."
+    ),
     _R.TRUNCATED_MESSAGE: _("The message ends before it is complete; it was cut off on its way."),
     _R.BAD_ENVELOPE: _("The envelope of the message does not fit what it holds."),
     _R.NOT_CSV: _("The file is not a CSV file with a header line."),

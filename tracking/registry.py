@@ -16,7 +16,7 @@ from tracking.types import PLAIN, Adapter, Parsed, Partner, Unreadable
 log = logging.getLogger("plimsoll.ingest")
 ADAPTERS: Final = Registry("tracking.adapters", of=Adapter)
 AUTO: Final = "auto"
-FORMATS: Final = ("dcsa", "iftsta", "codeco", "coarri", "x12_315", "x12_214", "x12_322", "csv", AUTO)
+FORMATS: Final = ("dcsa", "dcsa_3", "json", "iftsta", "codeco", "coarri", "x12_315", "x12_214", "x12_322", "csv", AUTO)
 
 
 def adapter_for(declared: str, content_type: str = "", file_name: str = "") -> Adapter:

@@ -19,10 +19,16 @@ _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z|\\\Z)'
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _MARKS: Final = re.compile(_STRING + rb"|[\[\]{},:]", re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+# What may stand at the end of a document that was cut off (possessive too, so the longest beginnings come first).
 _CUT_SHORT: Final = re.compile(
-    r"\s*(?:-|\.|[eE][+-]?|t|tr|tru|f|fa|fal|fals|n|nu|nul|\"(?:[^\"\\]|\\.)*\\?)?\s*", re.DOTALL
+    r"\s*+(?:-|\.|[eE][+-]?+|tru|tr|t|fals|fal|fa|f|nul|nu|n|\"(?:[^\"\\]|\\.)*+\\?+)?+\s*+", re.DOTALL
 )
 _MAX_DIGITS: Final = 40
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
+_DECODER: Final = json.JSONDecoder()
+_GLANCE: Final = 64 * 1024
+_MOST_KEYS: Final = 1_000  # that a look at what a message is goes through
+_AT_A_TIME: Final = 50_000  # strings that are taken out at once: each costs memory until they are gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Limits:
     bytes: int = 64 * 1024 * 1024
     depth: int = 32
     items: int = 1_000_000  # values in the whole document
-    length: int = 200_000  # entries of a list at the top, or of one that an object at the top holds
+    length: int = 200_000  # entries of one list, wherever it stands
 
 
 FILE: Final = Limits()
@@ -66,18 +72,55 @@ def loads(raw: bytes, *, limits: Limits = FILE) -> Any:
         ) from None
     except RecursionError:
         raise Unreadable(Reason.TOO_DEEP, "The message is nested too deep.") from None
-    lists = [value] if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-    longest = max((len(found) for found in lists if isinstance(found, list)), default=0)
+    longest = _longest([value]) if raw.count(b",") >= limits.length else 0
     if longest > limits.length:
         raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds {longest} items; {limits.length} are allowed.")
     return value
+
+
+def first(raw: bytes) -> Any:
+    """The first item of a list at the top, or of the list `events` of an object; else the object. None: who knows.
+
+    For a look at what a message is, before it is read: no limits, no faults, and no more read than needed.
+    """
+    for part in (raw[:_GLANCE], raw) if len(raw) > _GLANCE else (raw,):
+        try:
+            return _first(part.decode("utf-8-sig", "ignore"))
+        except (ValueError, IndexError, RecursionError):
+            continue
+    return None
+
+
+def _first(text: str) -> Any:
+    at = _past_blank(text, 0)
+    if text[at] == "[":
+        at = _past_blank(text, at + 1)
+        return None if text[at] == "]" else _DECODER.raw_decode(text, at)[0]
+    found: dict[str, Any] = {}
+    for _key in range(_MOST_KEYS):
+        if text[at] not in "{," or text[at := _past_blank(text, at + 1)] == "}":
+            break
+        key, at = _DECODER.raw_decode(text, at)
+        at = _past_blank(text, _past_blank(text, at) + 1)
+        if key == "events" and text[at] == "[":
+            return _first(text[at:])
+        found[str(key)], at = _DECODER.raw_decode(text, at)
+        at = _past_blank(text, at)
+    return found
+
+
+def _past_blank(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
 
 
 def _measure(raw: bytes, limits: Limits) -> None:
     """Counts bytes, items and depth before anything is built."""
     if len(raw) > limits.bytes:
         raise Unreadable(Reason.TOO_LARGE, f"The message has {len(raw)} bytes; {limits.bytes} are allowed.")
-    bare = _STRINGS.sub(b"", raw)
+    bare, taken = raw, _AT_A_TIME
+    while taken == _AT_A_TIME:
+        bare, taken = _STRINGS.subn(b"", bare, count=_AT_A_TIME)
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > limits.items:
         raise Unreadable(Reason.TOO_MANY_ITEMS, f"The message holds more than {limits.items} values.")
     depth = 0
@@ -85,6 +128,21 @@ def _measure(raw: bytes, limits: Limits) -> None:
         depth += 1 if mark in b"[{" else -1
         if depth > limits.depth:
             raise Unreadable(Reason.TOO_DEEP, f"The message is nested deeper than {limits.depth} levels.")
+        if depth < 0:  # no JSON, as its reader will say
+            return
+
+
+def _longest(value: Any) -> int:
+    """The length of the longest list in a value."""
+    longest, waiting = 0, [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, list):
+            longest = max(longest, len(inner))
+        else:
+            inner = inner.values()
+        waiting += [part for part in inner if isinstance(part, list | dict)]
+    return longest
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

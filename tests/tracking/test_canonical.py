@@ -63,7 +63,19 @@ def test_several_files_are_told_apart_and_their_formats_recognised(tmp_path: Pat
     assert by_file[names[2]][0]["refused"] == "unsupported_format"
 
 
-@pytest.mark.parametrize("format_", ["dcsa", "csv", "auto"])
+def test_json_is_read_by_the_mapping_that_is_given(tmp_path: Path) -> None:
+    folder, wrong = ROOT / "tests" / "golden" / "json", tmp_path / "wrong.json"
+    words = ("--format", "json", "--mapping", str(folder / "single.mapping.json"), str(folder / "single-event.json"))
+    code, (line,), err = canonical(*words)
+    assert (code, line["message"], line["code"], err) == (0, "json", "GTOT", "")
+    code, (line,), _err = canonical(*words[:2], words[4])
+    assert (code, line["refused"]) == (0, "no_mapping")
+    wrong.write_text("{")
+    code, lines, err = canonical(*words[:3], str(wrong), words[4])
+    assert (code, lines, "is no mapping" in err, "Traceback" in err) == (2, [], True, False)
+
+
+@pytest.mark.parametrize("format_", ["dcsa", "dcsa_3", "json", "csv", "auto"])
 def test_whatever_is_refused_the_command_succeeds(tmp_path: Path, format_: str) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"[{")

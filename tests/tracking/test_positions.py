@@ -34,6 +34,13 @@ def test_one_event_by_itself_is_a_list_of_one() -> None:
     assert marked('{"eventID": "x", "eventDateTime": "bad"}', "$[0].eventDateTime") == '"bad"'
 
 
+@pytest.mark.parametrize(
+    ("position", "wanted"), [("$[1].when", '"late"'), ("$[1]", '{"when": "late"}'), ("$[2].when", None)]
+)
+def test_the_events_of_an_envelope_are_counted_too(position: str, wanted: str | None) -> None:
+    assert marked('{"feedback": [1], "events": [{"when": "now"}, {"when": "late"}]}', position) == wanted
+
+
 def test_unreadable_json_is_marked_where_it_stops() -> None:
     span = locate('[{"a": 1, "b": }]', "$")
     assert span is not None

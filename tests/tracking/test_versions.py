@@ -10,7 +10,7 @@ import pytest
 
 from portal.outbox.runner import run_due
 from portal.tenancy.context import OPERATOR_ID, as_tenant
-from tests.tracking.messages import equipment, number_of, shipment, source, take, vessel
+from tests.tracking.messages import box, equipment, number_of, shipment, source, take, vessel
 from tests.tracking.test_ingest import milestones
 from tracking.models import Quarantined, SightingRow
 
@@ -77,3 +77,45 @@ def test_ten_rounds_are_the_most_that_one_message_takes(acme) -> None:
     boxes, line = [shipment(acme) for _n in range(15)], source()
     message = take(line, moving(*[number_of(s) for s in boxes])[:14], at=NOW)
     assert message.events_received == message.events_accepted == 14
+
+
+HEAD = "event_time,code,classifier,container,source_event_id,source_created_at,place,retracts,laden\n"
+
+
+def told(number: str, version: int) -> bytes:
+    """A version of the event e1, about a box."""
+    return f"{HEAD}2026-01-28T09:30:00+08:00,GTIN,ACT,{number},e1,2026-02-0{version}T00:00:00Z,CNSHA,,true\n".encode()
+
+
+WITHDRAWN = f"{HEAD},,,,,,,e1,\n".encode()
+
+
+@pytest.mark.req("R1.4")
+@pytest.mark.parametrize("first", [False, True])
+def test_a_withdrawn_id_stays_dead_when_it_is_told_anew_of_somebody_else(acme, globex, first) -> None:
+    one, two, line = shipment(acme), shipment(globex), source(format="csv")
+    for n, message in enumerate(
+        [WITHDRAWN, told(number_of(one), 1)] if first else [told(number_of(one), 1), WITHDRAWN]
+    ):
+        take(line, message, at=NOW)
+        run_due(at=NOW + timedelta(minutes=n))
+    assert milestones(one) == {}
+    for version in (2, 3):
+        take(line, told(number_of(two), version), at=NOW + timedelta(hours=version))
+        assert (milestones(one), milestones(two)) == ({}, {})
+    with as_tenant(globex.pk):
+        assert SightingRow.objects.filter(shipment=two).exclude(retracts="").count() == 1
+
+
+@pytest.mark.req("R1.4")
+def test_a_withdrawal_of_what_waits_for_its_shipment_waits_with_it(acme) -> None:
+    number, line = box(), source(format="csv")
+    take(line, told(number, 1), at=NOW)
+    take(line, WITHDRAWN, at=NOW)
+    run_due(at=NOW)
+    s = shipment(acme, containers=(number,))
+    for n in range(3):
+        run_due(at=NOW + timedelta(minutes=n))
+    assert milestones(s) == {}
+    with as_tenant(OPERATOR_ID):
+        assert not Quarantined.objects.filter(source=line, state="OPEN").exists()

@@ -1,7 +1,8 @@
 """DCSA Track & Trace 2.2.0 events: a JSON array, one event, or an object with a list `events`.
 
-Code values of the later DCSA reference lists are read too. The three dialects of 3.0 are named and refused. What a
-time without offset means, whose event it is and whether it is plausible are decided later (timing, matching).
+Code values of the later DCSA reference lists are read too. Events of 3.0 have a reader of their own; among events of
+2.2 they are named and refused, since one message speaks one dialect. What a time without offset means, whose event it
+is and whether it is plausible are decided later (timing, matching).
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from tracking import codes, identifiers, statuses, strictjson
+from tracking.dialects import Dialect, begins_with, dialect_of
 from tracking.fields import (
+    LARGEST,
     Fault,
     Fields,
+    bounded,
     code_of,
     fits,
     flag_of,
@@ -47,29 +51,33 @@ _CODE_FIELD: Final = {
     Kind.EQUIPMENT: "equipmentEventTypeCode",
     Kind.SHIPMENT: "shipmentEventTypeCode",
 }
-_NEVER: Final = frozenset({"eventClassification", "eventRouting", "eventUpdatedDateTime", "isRetracted"})  # in 2.2
+
+_REFERENCES: Final = frozenset({"references", "documentReferences"})  # each shipment keeps its own part of these
 
 
 def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
     """Each item of the message becomes one event or one refusal, in the order of the message.
 
     Positions begin with the item's number from zero: `$[3].eventDateTime`. Raises Unreadable for the whole message
-    only: not JSON, cut off, not a list of events, or Track & Trace 3.0.
+    only: not JSON, cut off, not a list of events, or all of it Track & Trace 3.0.
     """
     items = _items(strictjson.loads(raw))
+    large = len(raw) > LARGEST
     escaped = b"\\u" in raw  # only an escape can bring in what UTF-8 text and JSON strings cannot hold
-    dialects = [_dialect(item) for item in items]
-    if items and all(dialects):
+    dialects = [dialect_of(item) for item in items]
+    if items and Dialect.STABLE not in dialects:
         raise Unreadable(Reason.UNSUPPORTED_DIALECT, _refuse_dialect(dialects[0]))
     events: list[CanonicalEvent] = []
     refusals: list[Refusal] = []
     for number, (item, dialect) in enumerate(zip(items, dialects, strict=True)):
         at = f"$[{number}]"
         try:
-            if dialect:
+            if dialect != Dialect.STABLE:
                 raise Fault(Reason.UNSUPPORTED_DIALECT, at, dialect)
             if escaped:
                 storable(item, at)
+            if large and isinstance(item, dict):
+                bounded({k: v for k, v in item.items() if k not in _REFERENCES}, at)
             events.append(_event(item, at, partner))
         except Fault as fault:
             refusals.append(
@@ -79,8 +87,8 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
 
 
 def recognises(raw: bytes) -> bool:
-    """Whether it looks like JSON."""
-    return raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{")
+    """Whether it looks like JSON, and its first event is none of Track & Trace 3.0."""
+    return begins_with(raw) == Dialect.STABLE
 
 
 def _items(value: Any) -> list[Any]:
@@ -89,27 +97,13 @@ def _items(value: Any) -> list[Any]:
     if isinstance(value, dict):
         if isinstance(value.get("events"), list):
             return list(value["events"])
-        if "eventType" in value or "eventClassifierCode" in value or _dialect(value):
+        if "eventType" in value or "eventClassifierCode" in value or dialect_of(value) != Dialect.STABLE:
             return [value]
         raise Unreadable(Reason.WRONG_TOP_LEVEL, "The object is not an event and holds no list of `events`.")
     raise Unreadable(Reason.WRONG_TOP_LEVEL, f"The message is {type_name(value)}; a list of events is expected.")
 
 
-def _dialect(item: Any) -> str:
-    """What speaks another version than 2.2, in words; empty for 2.2 (and for what is no event at all)."""
-    if not isinstance(item, dict) or ("eventClassifierCode" in item and not isinstance(item.get("payload"), dict)):
-        return ""
-    if isinstance(item.get("metadata"), dict) and isinstance(item.get("payload"), dict):
-        return "Track & Trace 3.0 as of 2023 (metadata and payload)"
-    grouped = item.get("eventClassification")
-    if isinstance(grouped, dict) and "eventTypeCode" in grouped:
-        return "Track & Trace 3.0 as of January 2026 (eventTypeCode)"
-    if isinstance(grouped, dict):
-        return "Track & Trace 3.0 as of May 2026 (eventClassification)"
-    return "Track & Trace 3.0" if not _NEVER.isdisjoint(item) else ""
-
-
-def _refuse_dialect(dialect: str) -> str:
+def _refuse_dialect(dialect: Dialect) -> str:
     return f"The message is written in {dialect}. {sentence(Reason.UNSUPPORTED_DIALECT)}"
 
 

@@ -10,7 +10,19 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from tracking import codes, identifiers, strictjson
-from tracking.fields import Fault, Fields, code_of, flag_of, fragment, object_of, optional_code, remark_of, text_of
+from tracking.fields import (
+    Fault,
+    Fields,
+    code_of,
+    fits,
+    flag_of,
+    fragment,
+    object_of,
+    optional_code,
+    remark_of,
+    storable,
+    text_of,
+)
 from tracking.instants import Written, written
 from tracking.reasons import Reason
 from tracking.types import PLAIN, Adapter, CanonicalEvent, Classifier, Kind, Parsed, Partner, Refusal
@@ -24,6 +36,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
     """The one event of an entry, or its withdrawal. Raises Unreadable when it is not JSON."""
     item = strictjson.loads(raw)
     try:
+        storable(item, _AT)
         return Parsed(events=(_event(object_of(item, _AT)),))
     except Fault as fault:
         return Parsed(
@@ -49,13 +62,15 @@ def _event(data: Fields) -> CanonicalEvent:
         )
     code = code_of(data, "code", _AT, _CODES)
     when, number = _written(data, "time"), text_of(data, "container", _AT)
-    container = identifiers.container(number) if number else None
+    container, place = identifiers.container(number) if number else None, identifiers.place(_needed(data, "place"))
+    fits(container or "", 16, f"{_AT}.container")
+    fits(place, 16, f"{_AT}.place")
     return CanonicalEvent(
         kind=codes.kind_of(code) or Kind.EQUIPMENT, code=code,
         classifier=Classifier(code_of(data, "classifier", _AT, frozenset(Classifier))), local=when.local,
         time=when.time, precision=when.precision, offset_minutes=when.offset_minutes, container=container,
         container_ok=identifiers.container_ok(container) if container else None, laden=flag_of(data, "laden", _AT),
-        place=identifiers.place(_needed(data, "place")), place_role=optional_code(data, "place_role", _AT, _ROLES),
+        place=place, place_role=optional_code(data, "place_role", _AT, _ROLES),
         mode=optional_code(data, "mode", _AT, codes.MODES), source_event_id=entry,
         evidence_ref=text_of(data, "evidence", _AT) or "", **common,
     )  # fmt: skip

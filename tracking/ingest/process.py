@@ -79,6 +79,7 @@ def quarantined_apply(*, rows: Sequence[Quarantined], at: datetime) -> list[Item
                   quiet=is_history)  # fmt: skip
         items = _again(run, row)
         run.apply_items(items)
+        run._wake_withdrawals(items)
         row.attempts += 1
         if items and all(i.refused is None for i in items):
             row.state, row.decided_at, row.decided_by = QuarantineState.REPLAYED, at, row.decided_by or "SYSTEM"

@@ -46,6 +46,7 @@ class Run:
     # tenant -> shipment -> itself, locked, and its sightings
     touched: dict[int, dict[int, tuple[Shipment, list[Sighting]]]] = field(default_factory=lambda: defaultdict(dict))
     tips: Mapping[str, datetime] = field(default_factory=dict)
+    dead: Mapping[str, SightingRow] = field(default_factory=dict)  # event key -> what withdrew it
 
     def apply(self, parsed: Parsed) -> list[Item]:
         """All events and refusals of the message, each with its outcome."""
@@ -66,7 +67,7 @@ class Run:
         self._wait_for_versions({k for i in usable for k in event_keys(i)})
         for part in rounds(usable):
             told_to = self._tenants_of_events(part)
-            self.tips = self._tips(told_to, part)
+            self.tips, self.dead = self._tips(told_to, part), self._dead(told_to, part)
             for tenant_id in sorted(told_to | self._tenants_of_references(part)):
                 with as_tenant(tenant_id):
                     run = TenantRun(self, part, authorised=self._may_report_on(tenant_id))
@@ -115,6 +116,20 @@ class Run:
                 for key, newest in told.values_list("event_key").annotate(newest=Max("source_created_at")):
                     tips[key] = max(newest, tips.get(key, newest))
         return tips
+
+    def _dead(self, tenants: Iterable[int], items: Sequence[Item]) -> dict[str, SightingRow]:
+        """event key -> its withdrawal, wherever it is stored: the id stays dead whomever it concerns next (R1.4)."""
+        dead: dict[str, SightingRow] = {}
+        keys = {i.event_key for i in items if i.event and i.event.source_event_id and not i.event.retracts}
+        for tenant_id in sorted(tenants) if keys else ():
+            with as_tenant(tenant_id):
+                told = SightingRow.objects.filter(source=self.source.key, event_key__in=keys)
+                withdrawals = SightingRow.objects.filter(
+                    source=self.source.key, retracts_key__in=keys, shipment_id__in=told.values("shipment_id")
+                )
+                for row in withdrawals.order_by("pk"):
+                    dead.setdefault(row.retracts_key, row)
+        return dead
 
     def _timed(self, parsed: Parsed) -> list[Item]:
         codes = {e.place for e in parsed.events if e.place}

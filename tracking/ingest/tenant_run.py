@@ -145,6 +145,7 @@ class TenantRun:
                 item.accepted = True
                 rows.append(row)
             rows += self._moved_on(item, ids_now, known, sightings) if named else []
+            rows += self._still_dead(item, ids_now, known) if named else []
         return rows
 
     def _newer(self, item: Item, listed: Sequence[Any]) -> bool:
@@ -178,6 +179,22 @@ class TenantRun:
             if version not in known:
                 known.add(version)
                 rows.append(row)
+        return rows
+
+    def _still_dead(self, item: Item, ids_now: set[int], known: set[tuple[int, str, str]]) -> list[SightingRow]:
+        """A withdrawn id that is told anew, about a shipment that did not have it: its withdrawal goes along (R1.4)."""
+        withdrawal = self.run.dead.get(item.event_key)
+        if withdrawal is None or (item.event and item.event.retracts):
+            return []
+        assert item.recorded_at is not None
+        own = {f.attname for f in SightingRow._meta.concrete_fields} - {"id", "tenant_id", "shipment_id", "recorded_at"}
+        rows = []
+        for pk in sorted(ids_now):
+            version = (pk, withdrawal.event_key, withdrawal.payload_hash)
+            if version not in known:
+                known.add(version)
+                values = {name: getattr(withdrawal, name) for name in own}
+                rows.append(SightingRow(shipment_id=pk, recorded_at=item.recorded_at, **values))
         return rows
 
     def _row(

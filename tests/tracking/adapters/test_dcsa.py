@@ -1,15 +1,12 @@
-"""The DCSA reader: raw messages against their outcome, the limits, and whatever may come."""
+"""The DCSA reader: raw messages against their outcome, and the limits; whatever may come is in test_mutations.py."""
 
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.tracking.adapters.mutations import answered, damaged, holds
 from tracking import strictjson
 from tracking.adapters import dcsa
 from tracking.management.commands.canonical import _lines
@@ -108,72 +105,3 @@ def test_an_unclosed_string_of_quotes_takes_no_longer_than_its_length() -> None:
     with pytest.raises(Unreadable) as fault:
         dcsa.parse(raw)
     assert fault.value.code == Reason.TRUNCATED_JSON
-
-
-# --- whatever may come (G7) ---
-
-VALUES: list[Any] = [
-    None, True, 0, -1, 1.5, "", " ", "x" * 300, "\0", "\ud800", "٣٤", "Ａ", [], {}, [[]], [None], {"a": None},
-    "2026-13-45T99:99:99Z", "0000-00-00T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
-    "2026-01-01T00:00:00+99:99", "2026-01-01T24:00:00Z", "2026-01-01T23:59:60Z", "２０２６-01-01T00:00:00Z",
-    "EQ", "BKG", "ßßßU1234567", "AB_U1234567", 10**30, "NaN", "EQUIPMENT", "REQ",
-]  # fmt: skip
-
-
-def _spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(spot for key, part in inner for spot in _spots(part, (*path, key)))]
-
-
-def _mutated(message: Any, dice: random.Random) -> Any:
-    """A copy with one to four values replaced, removed, doubled or renamed."""
-    copy = json.loads(json.dumps(message))
-    for _time in range(dice.randint(1, 4)):
-        spot = dice.choice([s for s in _spots(copy) if s])
-        holder = copy
-        for key in spot[:-1]:
-            holder = holder[key]
-        act = dice.randrange(4)
-        if act == 0:
-            holder[spot[-1]] = dice.choice(VALUES)
-        elif act == 1:
-            del holder[spot[-1]]
-        elif act == 2 and isinstance(holder, list):
-            holder.insert(0, dice.choice(VALUES))
-        elif isinstance(holder, dict):
-            holder[dice.choice([*holder, "metadata", "payload", "isRetracted"])] = holder.get(spot[-1])
-        if not copy:
-            break
-    return copy
-
-
-def _read(raw: bytes) -> None:
-    """Never a surprise; each item becomes one event or one refusal with a reason; what is read can be stored."""
-    parsed = answered(dcsa.parse, raw)
-    if parsed is None:
-        return
-    value = json.loads(raw)
-    items = value if isinstance(value, list) else value["events"] if isinstance(value.get("events"), list) else [value]
-    assert parsed.received == len(items)
-    numbers = [item.position.partition("]")[0] for item in (*parsed.events, *parsed.refusals)]
-    assert sorted(numbers) == sorted(f"$[{n}" for n in range(len(items)))
-    holds(parsed)
-
-
-@pytest.mark.req("G6", "G7")
-@pytest.mark.parametrize("seed", range(4))
-def test_a_mutated_message_gives_an_event_or_a_reason_for_every_item(seed: int) -> None:
-    dice = random.Random(seed)
-    messages = [json.loads((GOLDEN / f"{name}.json").read_text()) for name in ("sample-events", "accepted", "faults")]
-    for _run in range(350):
-        _read(json.dumps(_mutated(dice.choice(messages), dice)).encode())
-
-
-@pytest.mark.req("G7")
-@pytest.mark.parametrize("seed", range(4))
-def test_damaged_bytes_give_a_reason(seed: int) -> None:
-    dice = random.Random(seed)
-    raw = json.dumps(json.loads((GOLDEN / "accepted.json").read_text())[:3]).encode()
-    for _run in range(250):
-        parsed = answered(dcsa.parse, damaged(raw, dice))
-        assert parsed is None or all(Reason(r.code) and r.detail for r in parsed.refusals)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from portal.tenancy.context import as_tenant
 from tracking import history
@@ -40,13 +40,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--format, --source, files."""
         parser.add_argument("--format", choices=FORMATS, default=AUTO)
+        parser.add_argument("--mapping", metavar="FILE", help="The mapping of a source, as JSON, for the format json.")
         parser.add_argument("--json", action="store_true", help="Lines are JSON in any case.")
         parser.add_argument("--source", metavar="KEY", help="Reads as this source is read, by its partner table.")
         parser.add_argument("files", nargs="+", metavar="FILE")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Every readable file in turn; those that cannot be read are named on standard error."""
-        failed, format_, partner = False, options["format"], PLAIN
+        failed, format_, partner = False, options["format"], self._partner(options["mapping"])
         if options["source"]:
             declared, partner = self._source(options["source"])
             format_ = declared if format_ == AUTO else format_
@@ -72,6 +73,15 @@ class Command(BaseCommand):
         with as_tenant(tenant_id):
             source = Source.objects.get(key=key)
             return source.format, partner_of(source)
+
+    def _partner(self, name: str | None) -> Partner:
+        if name is None:
+            return PLAIN
+        try:
+            mapping = json.loads(Path(name).read_bytes())
+        except (OSError, ValueError) as fault:
+            raise CommandError(f"{name} is no mapping: {fault}.", returncode=2) from None
+        return Partner(mapping=mapping)
 
 
 def _lines(raw: bytes, format_: str, partner: Partner = PLAIN) -> Iterator[dict[str, Any]]:
