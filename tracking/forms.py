@@ -11,7 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from tracking.types import SourceKind
 from tracking.wording import SOURCE_KINDS
 
-FORMATS: Final = (("dcsa", _("DCSA Track & Trace 2.2, JSON")), ("csv", _("Event files, CSV")))
+FORMATS: Final = (
+    ("dcsa", _("DCSA Track & Trace 2.2, JSON")),
+    ("csv", _("Event files, CSV")),
+    ("table", _("Spreadsheets with columns of their own, CSV or XLSX")),
+)
 
 
 class SourceForm(forms.Form):

@@ -247,6 +247,7 @@ class Adapter:
     parse: Parse
     recognises: Callable[[bytes], bool]  # whether the bytes look like this format; never raises
     content_types: tuple[str, ...] = ()
+    is_declared_only: bool = False  # its bytes say too little: read so only where the source or a label says so
 
 
 class Unreadable(ValueError):

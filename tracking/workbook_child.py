@@ -106,10 +106,8 @@ def _print(raw: bytes, library: str, most_rows: int, most_columns: int, most_cel
 
     try:
         book = python_calamine.CalamineWorkbook.from_object(io.BytesIO(raw))
-        names = [
-            s.name for s in book.sheets_metadata
-            if s.visible == python_calamine.SheetVisibleEnum.Visible and s.typ == python_calamine.SheetTypeEnum.WorkSheet
-        ]  # fmt: skip
+        visible, plain = python_calamine.SheetVisibleEnum.Visible, python_calamine.SheetTypeEnum.WorkSheet
+        names = [s.name for s in book.sheets_metadata if s.visible == visible and s.typ == plain]
         for name in names[:50]:
             sheet = book.get_sheet_by_name(name)
             if sheet.height > most_rows or sheet.width > most_columns:

@@ -7,7 +7,7 @@ import resource
 import time
 import zipfile
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -56,8 +56,8 @@ def test_codes_are_text_and_numbers_never_gain_a_point() -> None:
 
 
 def test_days_and_times_are_iso_however_the_sheet_shows_them() -> None:
-    at = datetime(2026, 3, 12, 14, 5)
-    assert rows(workbook([[Day(at), Day(at, 2), Day(at, 3), 46093.5]])) == [
+    at = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
+    assert rows(workbook([[Day(at), Day(at.replace(hour=0, minute=0), 2), Day(at, 3), 46093.5]])) == [
         ("2026-03-12T14:05", "2026-03-12", "14:05", "46093.5")
     ]
 

@@ -9,7 +9,7 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -37,7 +37,7 @@ def cell(ref: str, value: Any) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, Day):
-        gone = value.at - datetime(1899, 12, 30)
+        gone = value.at - datetime(1899, 12, 30, tzinfo=UTC)
         serial = gone.seconds / 86400 if value.style == 3 else gone.days + gone.seconds / 86400
         return f'<c r="{ref}" s="{value.style}"><v>{serial!r}</v></c>'
     if isinstance(value, bool):
