@@ -14,7 +14,7 @@ from django.db.models import Count, QuerySet, Sum
 
 from portal.tenancy.models import Tenant, TenantKind
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
-from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState, Shipment, Source
+from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState, Shipment, SightingRow, Source
 from tracking.selectors import in_standing
 from tracking.standing import Standing
 
@@ -88,6 +88,13 @@ def message_refusals(message: InboundMessage) -> list[Quarantined]:
     """What of the message was quarantined, in its order; 500 at most."""
     rows = Quarantined.objects.filter(message=message).order_by("id")
     return list(rows.only("public_id", "position", "reason", "state", "recorded_at", "tenant_id")[:MOST_ITEMS])
+
+
+def message_shipments(public_id: str, *, most: int = 20) -> list[tuple[Shipment, Tenant]]:
+    """The shipments that hold events of the message, with their accounts."""
+    found = SightingRow.objects.filter(message=public_id).order_by().values_list("shipment_id", flat=True).distinct()
+    rows = Shipment.objects.filter(pk__in=list(found[:most])).select_related("tenant").order_by("ref")
+    return [(row, row.tenant) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tracking import workbooks
@@ -99,12 +99,29 @@ def decoded(raw: bytes, encoding: str = "") -> str:
 
 
 def written(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """A table as CSV in UTF-8 that `read` reads back as it is."""
+    """A table as CSV in UTF-8 that `read` reads back as it is: its mark says the encoding, its quotes the delimiter."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(header)
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8-sig")
+
+
+def corrected(table: Table, cells: Mapping[tuple[int, str], str]) -> Table:
+    """The table with other texts in some cells, by row and column; a row that could not be taken apart stays so."""
+    wanted: dict[int, dict[int, str]] = {}
+    for (row, column), text in cells.items():
+        if (n := table.at(column)) is not None:
+            wanted.setdefault(row, {})[n] = text
+    return replace(table, rows=tuple(_with(row, wanted.get(row.number)) for row in table.rows))
+
+
+def _with(row: TableRow, texts: Mapping[int, str] | None) -> TableRow:
+    if not texts:
+        return row
+    width = max(len(row.cells), max(texts) + 1)
+    own = (*row.cells, *[""] * (width - len(row.cells)))
+    return replace(row, cells=tuple(texts.get(n, cell) for n, cell in enumerate(own)))
 
 
 # --- text ---

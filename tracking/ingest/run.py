@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -50,7 +50,7 @@ class Run:
         """All events and refusals of the message, each with its outcome."""
         items = self._timed(parsed)
         if self.source.all_or_nothing:
-            _keep_out(items, parsed.refusals)
+            keep_out(items, parsed.refusals)
         self.apply_items(items)
         for refusal in parsed.refusals:
             items.append(Item(position=refusal.position, refused=refusal))
@@ -74,8 +74,7 @@ class Run:
         self._derive()
         for item in usable:
             if not item.accepted and not item.known:
-                reason = Reason.NOT_AUTHORISED if item.position in forbidden else Reason.NO_MATCHING_SHIPMENT
-                item.refused = Refusal(code=reason, position=item.position, detail=str(sentence(reason)))
+                item.refused = unmatched(item, forbidden)
 
     def _derive(self) -> None:
         """The state of every shipment that heard something new, once, when all parts of the message are stored: what is
@@ -223,7 +222,7 @@ class Run:
                     refs=" ".join(sorted(found)))  # fmt: skip
 
 
-def _keep_out(items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
+def keep_out(items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
     """All or nothing (G6): with one event that cannot be read or timed, the others wait with it.
 
     Events that match nobody yet are no fault of the message: they wait by themselves, as always.
@@ -233,3 +232,9 @@ def _keep_out(items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
         if item.refused is None:
             reason = Reason.REFUSED_WITH_OTHERS
             item.refused = Refusal(code=reason, position=item.position, detail=str(sentence(reason)))
+
+
+def unmatched(item: Item, forbidden: Collection[str]) -> Refusal:
+    """Why an event that no account took waits; `forbidden`: positions that name what the source may not report on."""
+    reason = Reason.NOT_AUTHORISED if item.position in forbidden else Reason.NO_MATCHING_SHIPMENT
+    return Refusal(code=reason, position=item.position, detail=str(sentence(reason)))

@@ -9,6 +9,7 @@ from tracking.models.places import Place
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
 from tracking.models.sightings import SightingRow
 from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, SourceSetting, ZoneRule
+from tracking.models.uploads import UploadDraft
 
 __all__ = [
     "AcknowledgementKind",
@@ -29,5 +30,6 @@ __all__ = [
     "SightingRow",
     "Source",
     "SourceSetting",
+    "UploadDraft",
     "ZoneRule",
 ]

@@ -24,13 +24,25 @@ from tracking.services.sources import (
     source_secret_rotate,
     source_setting_set,
 )
+from tracking.services.uploads import (
+    AlreadyImported,
+    UploadRefused,
+    upload_begin,
+    upload_correct,
+    upload_discard,
+    upload_import,
+    upload_mapping_set,
+    upload_table,
+)
 
 __all__ = [
     "AlreadyDecided",
+    "AlreadyImported",
     "NoCommitment",
     "ShipmentSpec",
     "SourceExists",
     "UnknownPlace",
+    "UploadRefused",
     "commitment_change",
     "dcsa_secret",
     "places_load",
@@ -41,5 +53,11 @@ __all__ = [
     "source_create",
     "source_secret_rotate",
     "source_setting_set",
+    "upload_begin",
+    "upload_correct",
+    "upload_discard",
+    "upload_import",
+    "upload_mapping_set",
+    "upload_table",
     "waiting_match",
 ]
