@@ -235,14 +235,9 @@ def _cells(request: HttpRequest, table: Table) -> dict[tuple[int, str], str]:
     """The fields `cell:<row>:<column>` as (row, name of the column) and text."""
     found = {}
     for key, text in request.POST.items():
-        parts = key.split(":")
-        if (
-            len(parts) == 3
-            and parts[0] == "cell"
-            and all(p.isascii() and p.isdigit() and len(p) < 6 for p in parts[1:])
-        ):
-            if (n := int(parts[2])) < len(table.header):
-                found[(int(parts[1]), table.header[n])] = str(text)
+        named = _CELL.fullmatch(key)
+        if named is not None and int(named[2]) < len(table.header):
+            found[(int(named[1]), table.header[int(named[2])])] = str(text)
     return found
 
 
