@@ -6,7 +6,7 @@ No queries and no clock: the table and what was said before come as arguments.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
@@ -173,11 +173,16 @@ def _meaning_of(rule: StatusRule | None) -> str:
 
 
 def columns_context(
-    table: Table, mapping: TableMapping, errors: Mapping[str, str], *, asked: bool, place_names: Mapping[str, str]
+    table: Table,
+    mapping: TableMapping,
+    errors: Mapping[str, str],
+    *,
+    asked: bool,
+    place_names: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """What the columns page shows. `asked`: the answers were judged, so what is missing is said.
 
-    `place_names`: what the place column says, in plain form, to the one code that has this name.
+    `place_names`: what the place column says, in plain form, to the codes of the places that are called so.
     """
     of_column = {plain(name): field for field, name in mapping.columns.items()}
     open_ones = mapping.lacks() if asked else ()
@@ -249,7 +254,7 @@ def _status(table: Table, mapping: TableMapping) -> list[dict[str, Any]]:
 
 
 def _places(
-    table: Table, mapping: TableMapping, errors: Mapping[str, str], names: Mapping[str, str]
+    table: Table, mapping: TableMapping, errors: Mapping[str, str], names: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
     """The texts of the place column that are no codes, each with the code that it stands for."""
     if "place" not in mapping.columns:
@@ -259,9 +264,11 @@ def _places(
         key = plain(text)
         if locode_ok(text.strip().upper().replace(" ", "")) and key not in mapping.places:
             continue
+        codes = names.get(key, ())
         rows.append({
             "key": key[:200], "text": text[:80], "count": count,
-            "value": mapping.places.get(key, "") or names.get(key, ""), "error": errors.get(f"place:{key}", ""),
+            "value": mapping.places.get(key, "") or (codes[0] if len(codes) == 1 else ""),
+            "several": codes if len(codes) > 1 else (), "error": errors.get(f"place:{key}", ""),
         })  # fmt: skip
     return rows
 

@@ -112,10 +112,8 @@ def _troubled(
     row = table.rows[number]
     bad = refused.position.partition("].")[2]
     cells = []
-    for field, name in mapping.columns.items():
-        at = table.at(name)
-        if at is None:
-            continue
+    placed = sorted((at, field) for field, name in mapping.columns.items() if (at := table.at(name)) is not None)
+    for at, field in placed:
         own = table.header[at]
         is_bad = shown(own) == bad if outcome(trial) == "bad" else field in ("container", "booking", "shipment_ref")
         corrected = was.get((number, own))

@@ -31,7 +31,7 @@ from portal.web.policy import Policy, staff
 from tracking import crossings, services, upload_columns, upload_pages
 from tracking.adapters.table import parse_table
 from tracking.ingest import message_process, message_rehearse
-from tracking.models import InboundMessage, MessageState, Place, Source, UploadDraft
+from tracking.models import InboundMessage, MessageState, Place, Quarantined, QuarantineState, Source, UploadDraft
 from tracking.ops_views import quarantine_url
 from tracking.partners import partner_of
 from tracking.selectors import source_scope
@@ -241,16 +241,16 @@ def _cells(request: HttpRequest, table: Table) -> dict[tuple[int, str], str]:
     return found
 
 
-def _codes_of_places(table: Table, mapping: TableMapping) -> dict[str, str]:
-    """What the place column says, in plain form, to the one place that is called so."""
+def _codes_of_places(table: Table, mapping: TableMapping) -> dict[str, list[str]]:
+    """What the place column says, in plain form, to the codes of the places that are called so."""
     if "place" not in mapping.columns:
         return {}
     texts = list({plain(text) for text in table.column(mapping.columns["place"]) if text})[:200]
     named: dict[str, list[str]] = {}
     wanted = {text.title() for text in texts} | {text.capitalize() for text in texts}
-    for code, name in Place.objects.filter(name__in=wanted).values_list("code", "name"):
+    for code, name in Place.objects.filter(name__in=wanted).order_by("code").values_list("code", "name"):
         named.setdefault(plain(name), []).append(code)
-    return {name: codes[0] for name, codes in named.items() if len(codes) == 1}
+    return named
 
 
 class UploadImport(_Upload):
@@ -289,10 +289,12 @@ class UploadResult(_Upload):
         with across_tenants(reason=_RESULT, actor=self.member.label, at=self.at):
             reached = crossings.message_shipments(message.public_id)
         is_applied = message.state == MessageState.APPLIED
+        waiting = Quarantined.objects.filter(message=message, state=QuarantineState.OPEN).count()
         counts = (
             (_("Rows"), message.events_received), (_("Became events"), message.events_accepted),
             (_("Known already"), message.events_duplicate),
-            (_("In quarantine or left out"), message.events_quarantined),
+            (_("In quarantine"), waiting),
+            (_("Left out or decided about"), message.events_quarantined - waiting),
         )  # fmt: skip
         return self.wizard(3, {
             "title": _("Imported") if is_applied else _("Stored, being applied"), "draft": draft,
@@ -301,7 +303,7 @@ class UploadResult(_Upload):
                                  message.events_received)
             % {"good": message.events_accepted, "all": message.events_received},
             "counts": [{"label": label, "value": str(n)} for label, n in counts],
-            "quarantined": message.events_quarantined, "quarantine_url": quarantine_url(source=self.source.key),
+            "waiting": waiting, "quarantine_url": quarantine_url(source=self.source.key),
             "message_url": reverse("ops:tracking_message", kwargs={"public_id": message.public_id}),
             "corrected": len(draft.corrections), "zone": operator_zone(),
             "original_url": self.step("original", public_id) if draft.corrections else "",

@@ -166,14 +166,15 @@ def test_a_word_for_a_place_gets_its_code_and_a_column_that_is_missing_its_value
     ops: Client, sheets: Source, acme: cast.Account
 ) -> None:
     _found, number = made(acme)
-    choose(ops, sheets, csv(f"{number},{DAY},Rotterdam", header="Container,Date,Port"))
+    choose(ops, sheets, csv(f"{number},{DAY},Rotterdam", f"{number},{DAY},HAMBURG", header="Container,Date,Port"))
     answers = {"col-0": "container", "col-1": "event_time", "col-2": "place"}
     page = ops.post(at(sheets, "columns"), answers | {"look": "1"})
-    assert page.status_code == 200 and 'name="place:rotterdam" value="NLRTM"' in page.content.decode()
+    assert page.status_code == 200 and 'name="place:hamburg" value="DEHAM"' in page.content.decode()
+    assert 'name="place:rotterdam" value=""' in page.content.decode() and "NLRTM, USRAJ" in seen(page)
     refused = ops.post(at(sheets, "columns"), answers | {"place:rotterdam": "near Delft"})
     assert refused.status_code == 422
     assert "A place is a code such as NLRTM." in seen(refused) and "what happened in all rows" in seen(refused)
-    told = {"place:rotterdam": "nlrtm", "const-status": "DROP", "const-status-is": "EST"}
+    told = {"place:rotterdam": "nlrtm", "place:hamburg": "DEHAM", "const-status": "DROP", "const-status-is": "EST"}
     assert ops.post(at(sheets, "columns"), answers | told).status_code == 302
     assert "Dropped off (it is expected)" in seen(ops.get(at(sheets, "preview")))
 
