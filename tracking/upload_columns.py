@@ -246,7 +246,7 @@ def _status(table: Table, mapping: TableMapping) -> list[dict[str, Any]]:
         chosen = _meaning_of(rule)
         classifier = str(rule.classifier) if rule else "ACT"
         rows.append({
-            "key": plain(text)[:200], "text": text[:80], "count": count, "is_open": not chosen,
+            "key": plain(text)[:200], "text": text[:80], "count": count,
             "options": [{"value": k, "label": label, "selected": k == chosen} for k, (label, _r) in MEANINGS.items()],
             "classifiers": [{"value": k, "label": v, "selected": k == classifier} for k, v in CLASSIFIERS.items()],
         })  # fmt: skip

@@ -63,8 +63,10 @@ def preview_context(
         ],
         "sentence": _sentence(counts, len(rows), len(shipments)),
         "submit": ngettext("Import %(good)d of %(all)d row", "Import %(good)d of %(all)d rows", len(rows))
-        % {"good": counts["event"], "all": len(rows)},
-        "is_worth_it": counts["event"] + counts["waits"] > 0,
+        % {"good": counts["event"], "all": len(rows)}
+        if counts["event"]
+        else _("Import anyway"),
+        "is_worth_it": counts["event"] > 0,
         "troubled": [_troubled(n, t, table, mapping, was) for n, t in troubled[:MOST_FIXED]],
         "more_troubled": max(0, len(troubled) - MOST_FIXED),
         "rows": [_row(n, t, table) for n, t in rows[:MOST_SHOWN]], "all_rows": len(rows),
@@ -110,12 +112,13 @@ def _troubled(
     refused = trial.item.refused
     assert refused is not None
     row = table.rows[number]
-    bad = refused.position.partition("].")[2]
+    bad, kind, event = refused.position.partition("].")[2], outcome(trial), trial.item.event
+    is_mistyped = kind == "waits" and event is not None and Reason.CONTAINER_CHECK_DIGIT in event.warnings
     cells = []
     placed = sorted((at, field) for field, name in mapping.columns.items() if (at := table.at(name)) is not None)
     for at, field in placed:
         own = table.header[at]
-        is_bad = shown(own) == bad if outcome(trial) == "bad" else field in ("container", "booking", "shipment_ref")
+        is_bad = shown(own) == bad if kind == "bad" else field == "container" and is_mistyped
         corrected = was.get((number, own))
         cells.append({
             "id": f"cell-{number}-{at}", "name": f"cell:{number}:{at}", "label": own,
@@ -125,10 +128,8 @@ def _troubled(
         })  # fmt: skip
     why = str(sentence(refused.code))
     more = refused.detail.removeprefix(why).strip()
-    digit = trial.item.event is not None and Reason.CONTAINER_CHECK_DIGIT in trial.item.event.warnings
-    if digit and outcome(trial) == "waits":
+    if is_mistyped:
         more = _("Its check digit does not fit either: perhaps it is mistyped.")
-    kind = outcome(trial)
     return {
         "line": row.line, "number": number, "why": why, "more": more, "cells": [] if row.fault else cells,
         "tone": _OUTCOMES[kind][0], "label": _OUTCOMES[kind][1], "text": " ".join(row.cells)[:300] if row.fault else "",

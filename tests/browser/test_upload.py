@@ -34,9 +34,8 @@ def judged(desk: Desk, step: str) -> None:
         desk.look(size, scheme)  # type: ignore[arg-type]
         found += [f"{step}, {name}: {line}" for line in desk.judge()]
         if folder := os.environ.get("PLIMSOLL_SHOTS"):
-            desk.page.screenshot(
-                path=str(Path(folder) / f"{step}-{name}.png"), full_page=True, caret="initial"
-            )  # hiding it is an inline style
+            path = str(Path(folder) / f"{step}-{name}.png")
+            desk.page.screenshot(path=path, full_page=True, caret="initial")  # hiding it is an inline style
     desk.look(WIDE, "light")
     assert found == []
 

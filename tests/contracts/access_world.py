@@ -25,6 +25,7 @@ from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.models import Quarantined, SightingRow
+from tracking.services import upload_begin
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -164,7 +165,11 @@ def _desk(world: World) -> dict[str, str]:
     with as_tenant(OPERATOR_ID):
         made = invitation_create(email=_address(), name="Otto", role="OPS", by=world.staff["ADMIN"], at=clock.now())
     spare = cast.person(OPERATOR_ID, Role.OPS)
+    sheets = source(format="table")
+    steps = ("columns", "preview", "import", "result", "original", "discard")
     return {
+        "tracking:upload:source": sheets.key,
+        **dict.fromkeys([f"tracking:upload_{step}:public_id" for step in steps], _upload(sheets)),
         "people:staff_member:public_id": spare.public_id,
         "people:staff_invitation_revoke:public_id": made.invitation.public_id,
         **{f"tracking:quarantine_{p}:public_id": world.quarantined for p in ("item", "replay", "discard")},
@@ -172,6 +177,13 @@ def _desk(world: World) -> dict[str, str]:
         "tracking:message_raw:public_id": world.message,
         **{f"demo:{p}:name": "nothing-here" for p in ("letter", "letter_html")},
     }
+
+
+def _upload(sheets: Any) -> str:
+    """A spreadsheet that waits half done."""
+    raw = f"Container,Status,Date\n{box()},DISC,2026-03-01\n".encode()
+    with as_tenant(OPERATOR_ID):
+        return upload_begin(source=sheets, body=raw, file_name="a.csv", at=NOW, actor="test").public_id
 
 
 def nothing() -> str:
@@ -201,6 +213,8 @@ def _value(world: World, route: Route, name: str, side: Side | None, relation: s
     if name in ("account", "owner"):
         # the staff may enter any account: for them only an unknown one is another
         return str(side.account.tenant.public_id) if relation == "own" else nothing()
+    if name == "source" and route.name.startswith("ops:tracking_upload"):
+        return world.desk["tracking:upload:source"] if relation == "own" else "nothing-here"
     if name == "source":
         return str((world.source if relation == "own" else world.stranger_source).key)
     if relation == "other" and route.name.startswith("ops:"):

@@ -16,7 +16,7 @@ from portal.tenancy.models import AuditEntry, Member, Role
 from tests import cast
 from tests.doors import client_of
 from tests.tracking.messages import box, number_of, shipment, source
-from tests.tracking.xlsx import Day, workbook
+from tests.tracking.xlsx import Day, book, workbook
 from tracking.models import InboundMessage, Quarantined, Shipment, SightingRow, Source, UploadDraft
 
 DAY = "2026-03-12 14:05"
@@ -180,8 +180,6 @@ def test_a_word_for_a_place_gets_its_code_and_a_column_that_is_missing_its_value
 
 
 def test_a_workbook_with_two_sheets_asks_which(ops: Client, sheets: Source, acme: cast.Account) -> None:
-    from tests.tracking.xlsx import book
-
     _found, number = made(acme)
     rows = [["Cntr No.", "Gate Out Date", "Port", "Status"],
             [number, Day(datetime(2026, 3, 12, 14, 5, tzinfo=UTC)), "NLRTM", "Discharged"]]  # fmt: skip
@@ -194,6 +192,22 @@ def test_a_workbook_with_two_sheets_asks_which(ops: Client, sheets: Source, acme
     ops.post(at(sheets, "import"))
     with as_tenant(OPERATOR_ID):
         assert InboundMessage.objects.get(public_id=draft_of(sheets).message).events_accepted == 1
+
+
+@pytest.mark.req("G5")
+def test_a_row_of_a_workbook_that_waits_is_shown_as_a_row_and_not_as_bytes(ops: Client, sheets: Source) -> None:
+    number = box()
+    rows = [["Cntr No.", "Gate Out Date", "Port", "Status"], [number, DAY, "NLRTM", "Discharged"],
+            [number, "soon", "NLRTM", "Discharged"]]  # fmt: skip
+    mapped(ops, sheets, workbook(rows), "moves.xlsx")
+    ops.post(at(sheets, "import"))
+    with as_tenant(OPERATOR_ID):
+        waiting = dict(Quarantined.objects.filter(source=sheets).values_list("reason", "public_id"))
+        message = draft_of(sheets).message
+    page = ops.get(f"/ops/quarantine/{waiting['bad_time']}").content.decode()
+    assert "Gate Out Date: soon</mark>" in page and f"Cntr No.: {number}" in page
+    assert f"Cntr No.: {number}" in seen(ops.get(f"/ops/quarantine/{waiting['no_matching_shipment']}"))
+    assert "A workbook: download it" in seen(ops.get(f"/ops/messages/{message}"))
 
 
 @pytest.mark.req("G7", "G9")

@@ -133,14 +133,14 @@ class _Cells:
         column = self.reader.names.get(name)
         return f"$[{self.row.number}].{column}" if column else f"$[{self.row.number}]"
 
-    def raw(self, name: str) -> str:
+    def cell(self, name: str) -> str:
         """What stands in the field's column, as written."""
         at = self.reader.at.get(name)
         return self.row.cells[at] if at is not None and at < len(self.row.cells) else ""
 
     def text(self, name: str) -> str:
         """The cell, or the value that stands for all rows; empty when there is neither."""
-        value = self.raw(name) or self.reader.mapping.constants.get(name, "")
+        value = self.cell(name) or self.reader.mapping.constants.get(name, "")
         if _NUMBER.fullmatch(value):
             value = value.partition(".")[0]  # a code that some program took for a number (4711.0)
         most = _MOST.get(name, 64)
@@ -222,7 +222,7 @@ class _Cells:
         return rule.classifier
 
     def _when(self, retracts: str | None) -> Written | None:
-        day, clock = self.raw("event_time"), self.raw("time_of_day")
+        day, clock = self.cell("event_time"), self.cell("time_of_day")
         if not day:
             if retracts is not None:
                 return None
@@ -248,7 +248,7 @@ class _Cells:
             raise self.fault(Reason.BAD_TIME, name, str(fault)) from None
 
     def _zone_cell(self) -> tuple[str | None, str]:
-        given = self.raw("zone")
+        given = self.cell("zone")
         if not given:
             return None, ""
         try:
@@ -264,7 +264,7 @@ class _Cells:
 
     def _created(self) -> Any:
         """When the source wrote it: clocks of systems, so without an offset in UTC."""
-        given = self.raw("source_created_at")
+        given = self.cell("source_created_at")
         if not given:
             return None
         local = self._iso("source_created_at", given)
@@ -289,7 +289,7 @@ class _Cells:
         return number or None
 
     def _place(self) -> str:
-        given = self.raw("place")
+        given = self.cell("place")
         known = self.reader.mapping.places.get(plain(given)) if given else None
         return known or identifiers.place(self.text("place"))
 
@@ -317,7 +317,7 @@ class _Cells:
     def _payload(self) -> dict[str, Any]:
         """What the file says in the columns that mean something; a remark that is added later is no other event."""
         names = self.reader.names
-        return {names[name]: cell for name in self.reader.at if (cell := self.raw(name))}
+        return {names[name]: cell for name in self.reader.at if (cell := self.cell(name))}
 
 
 def _paper(rule: StatusRule) -> str | None:

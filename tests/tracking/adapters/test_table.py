@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.tracking.xlsx import workbook
 from tracking.adapters import table
 from tracking.canonical import event_line, refusal_line
 from tracking.management.commands.canonical import _in_order, _zones
-from tracking.reasons import Reason
+from tracking.reasons import WHOLE_MESSAGE, Reason
 from tracking.registry import adapter_for
 from tracking.types import Classifier, Kind, Partner, Refusal, StatusRule, Unreadable
 
@@ -132,3 +133,52 @@ def test_a_source_that_is_read_by_its_mapping_is_not_read_as_the_fixed_columns()
 def test_a_source_of_tables_that_sends_events_as_json_is_still_understood() -> None:
     raw = (GOLDEN.parent / "dcsa" / "one-event.json").read_bytes()
     assert adapter_for("table").parse(raw).events
+
+
+@pytest.mark.req("G7")
+def test_damaged_tables_are_refused_or_read_and_never_crash() -> None:
+    """2,000 text files with bytes changed, cut, doubled; every row that is not read has its reason."""
+    dice = random.Random(13)
+    files = [p for p in FILES if p.suffix != ".xlsx"]
+    partners = {p: Partner(mapping=json.loads(beside(p, "mapping").read_text("utf-8"))) for p in files}
+    for _n in range(2_000):
+        path = dice.choice(files)
+        try:
+            told = table.parse(damaged(dice, path.read_bytes()), partner=partners[path])
+        except Unreadable as fault:
+            assert Reason(fault.code) in WHOLE_MESSAGE
+        else:
+            assert all(Reason(r.code) not in WHOLE_MESSAGE for r in told.refusals)
+            assert len({e.position for e in told.events}) == len(told.events)
+
+
+@pytest.mark.req("G7")
+@pytest.mark.slow
+def test_damaged_workbooks_are_refused_or_read_and_never_crash() -> None:
+    dice = random.Random(14)
+    files = [p for p in FILES if p.suffix == ".xlsx"]
+    for _n in range(60):
+        path = dice.choice(files)
+        partner = Partner(mapping=json.loads(beside(path, "mapping").read_text("utf-8")))
+        try:
+            table.parse(damaged(dice, path.read_bytes()), partner=partner)
+        except Unreadable as fault:
+            assert Reason(fault.code) in WHOLE_MESSAGE
+
+
+def damaged(dice: random.Random, raw: bytes) -> bytes:
+    """The bytes with a few accidents."""
+    text = bytearray(raw)
+    for _n in range(dice.randint(1, 4)):
+        at, act = dice.randrange(len(text) or 1), dice.randrange(5)
+        if act == 0 and text:
+            text[at : at + 1] = bytes([dice.choice(b'",;|\t\n\r\0\xff\x80PK0')])
+        elif act == 1:
+            del text[at : at + dice.randint(1, 30)]
+        elif act == 2:
+            text[at:at] = text[at : at + dice.randint(1, 60)]
+        elif act == 3:
+            del text[at:]
+        else:
+            text[at:at] = dice.choice([b'"', b"\n\n", b"2026-99-99", b"1e999", "\u202e\ud55c".encode(), b"=cmd()"])
+    return bytes(text)
