@@ -84,15 +84,19 @@ def read(raw: bytes, *, names: Iterable[str] = (), sheet: str = "", delimiter: s
 
 
 def decoded(raw: bytes, encoding: str = "") -> str:
-    """The text of the bytes, by their mark, else UTF-8 or what is declared. Raises Unreadable: empty, not_utf8."""
+    """The text of the bytes: by their mark, else UTF-8 where they are that, else as declared.
+
+    Raises Unreadable: empty, not_utf8.
+    """
     marked = next((name for mark, name in _MARKS if raw.startswith(mark)), "")
     try:
-        text = raw.decode(marked or encoding or "utf-8")
+        text = raw.decode(marked or "utf-8")
     except UnicodeDecodeError as fault:
-        number = raw[: fault.start].count(b"\n") + 1
-        raise Unreadable(
-            Reason.NOT_UTF8, f"The file is not {marked or encoding or 'UTF-8'} text: line {number}."
-        ) from None
+        if marked or not encoding:
+            number = raw[: fault.start].count(b"\n") + 1
+            wanted = marked or "UTF-8"
+            raise Unreadable(Reason.NOT_UTF8, f"The file is not {wanted} text: line {number}.") from None
+        text = raw.decode(encoding, "replace")
     if not text.strip():
         raise Unreadable(Reason.EMPTY, str(sentence(Reason.EMPTY)))
     return text
@@ -178,13 +182,12 @@ def _cells(line: str, delimiter: str) -> list[str] | None:
 def _of_workbook(raw: bytes, wanted: Sequence[str], sheet: str) -> Table:
     sheets = workbooks.read(raw)
     names = tuple(s.name for s in sheets)
-    chosen = [s for s in sheets if plain(s.name) == plain(sheet)] if sheet else list(sheets)
-    if not chosen:
-        raise Unreadable(
-            Reason.MISSING_COLUMN, f"The workbook has no sheet {sheet[:40]!a}; it has {', '.join(names)[:200]}."
-        )
-    fitting = [s for s in chosen if wanted and _header_with(wanted, [c for _n, c in s.rows]) is not None]
-    picked = (fitting or chosen)[0]
+    fitting = [s for s in sheets if wanted and _header_with(wanted, [c for _n, c in s.rows]) is not None]
+    named = [s for s in sheets if sheet and plain(s.name) == plain(sheet)]
+    if sheet and not named and len(fitting) != 1:  # a sheet that is called after its week is still the only one
+        told = f"The workbook has no sheet {sheet[:40]!a}; it has {', '.join(names)[:200]}."
+        raise Unreadable(Reason.MISSING_COLUMN, told)
+    picked = (named or fitting or list(sheets))[0]
     return _table([(n, list(cells), "") for n, cells in picked.rows], wanted, sheet=picked.name, sheets=names)
 
 

@@ -25,7 +25,7 @@ from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.models import Quarantined, SightingRow
-from tracking.services import upload_begin
+from tracking.services import upload_begin, upload_import
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -166,10 +166,11 @@ def _desk(world: World) -> dict[str, str]:
         made = invitation_create(email=_address(), name="Otto", role="OPS", by=world.staff["ADMIN"], at=clock.now())
     spare = cast.person(OPERATOR_ID, Role.OPS)
     sheets = source(format="table")
-    steps = ("columns", "preview", "import", "result", "original", "discard")
+    open_ones, done = ("columns", "preview"), ("import", "result", "original", "discard")
     return {
         "tracking:upload:source": sheets.key,
-        **dict.fromkeys([f"tracking:upload_{step}:public_id" for step in steps], _upload(sheets)),
+        **{f"tracking:upload_{step}:public_id": _upload(sheets) for step in open_ones},
+        **dict.fromkeys([f"tracking:upload_{step}:public_id" for step in done], _upload(sheets, imported=True)),
         "people:staff_member:public_id": spare.public_id,
         "people:staff_invitation_revoke:public_id": made.invitation.public_id,
         **{f"tracking:quarantine_{p}:public_id": world.quarantined for p in ("item", "replay", "discard")},
@@ -179,11 +180,14 @@ def _desk(world: World) -> dict[str, str]:
     }
 
 
-def _upload(sheets: Any) -> str:
-    """A spreadsheet that waits half done."""
+def _upload(sheets: Any, *, imported: bool = False) -> str:
+    """A spreadsheet that waits half done, or one that was imported: that stays whatever is pressed."""
     raw = f"Container,Status,Date\n{box()},DISC,2026-03-01\n".encode()
     with as_tenant(OPERATOR_ID):
-        return upload_begin(source=sheets, body=raw, file_name="a.csv", at=NOW, actor="test").public_id
+        draft = upload_begin(source=sheets, body=raw, file_name="a.csv", at=NOW, actor="test")
+        if imported:
+            upload_import(public_id=draft.public_id, at=NOW, actor="test")
+    return str(draft.public_id)
 
 
 def nothing() -> str:

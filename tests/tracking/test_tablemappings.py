@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tracking.messages import box
+from tests.tracking.xlsx import book
 from tracking import tablemappings, tabletext, tabletimes
 from tracking.reasons import Reason
 from tracking.tablemappings import TableMapping, suggest
@@ -138,7 +139,16 @@ def test_a_file_that_is_no_table_says_why(raw: bytes, reason: Reason) -> None:
     assert caught.value.code == reason
 
 
-def test_windows_letters_are_read_when_somebody_says_so() -> None:
+def test_a_sheet_that_is_called_after_its_week_is_still_the_only_one() -> None:
+    raw = book({"Notes": [["to", "whom"]], "Week 12": [["A", "B"], ["1", "2"]]})
+    assert tabletext.read(raw, names=["a", "b"], sheet="Week 11").sheet == "Week 12"
+    two = book({"Week 11": [["A", "B"], ["1", "2"]], "Week 12": [["A", "B"], ["1", "2"]]})
+    with pytest.raises(Unreadable):
+        tabletext.read(two, names=["a", "b"], sheet="Week 10")
+
+
+def test_windows_letters_are_read_when_somebody_says_so_and_utf_8_is_still_utf_8() -> None:
+    assert tabletext.read("Behälter;Ort\n1;2\n".encode(), encoding="windows-1252").header == ("Behälter", "Ort")
     assert tabletext.read(b"Beh\xe4lter;Ort\n1;2\n", encoding="windows-1252").header == ("Behälter", "Ort")
 
 

@@ -176,7 +176,8 @@ def _first_mapping(source: Source, body: bytes) -> tuple[TableMapping, bool]:
     if not table.rows:
         raise UploadRefused(detail=_("The file has a header and no rows below it."))
     made = suggest(table.header, [row.cells for row in table.rows]).as_json()
-    return TableMapping.read({**made, "sheet": table.sheet, "encoding": encoding}), False
+    sheet = table.sheet if len(table.sheets) > 1 else ""
+    return TableMapping.read({**made, "sheet": sheet, "encoding": encoding}), False
 
 
 def _last_mapping(source: Source) -> TableMapping | None:

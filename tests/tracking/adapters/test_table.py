@@ -16,7 +16,7 @@ from tracking.canonical import event_line, refusal_line
 from tracking.management.commands.canonical import _in_order, _zones
 from tracking.reasons import WHOLE_MESSAGE, Reason
 from tracking.registry import adapter_for
-from tracking.types import Classifier, Kind, Partner, Refusal, StatusRule, Unreadable
+from tracking.types import Classifier, Kind, Parsed, Partner, Refusal, StatusRule, Unreadable
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "table"
 FILES = sorted(p for p in GOLDEN.iterdir() if p.suffix in (".csv", ".txt", ".xlsx"))
@@ -143,13 +143,9 @@ def test_damaged_tables_are_refused_or_read_and_never_crash() -> None:
     partners = {p: Partner(mapping=json.loads(beside(p, "mapping").read_text("utf-8"))) for p in files}
     for _n in range(2_000):
         path = dice.choice(files)
-        try:
-            told = table.parse(damaged(dice, path.read_bytes()), partner=partners[path])
-        except Unreadable as fault:
-            assert Reason(fault.code) in WHOLE_MESSAGE
-        else:
-            assert all(Reason(r.code) not in WHOLE_MESSAGE for r in told.refusals)
-            assert len({e.position for e in told.events}) == len(told.events)
+        told = read(damaged(dice, path.read_bytes()), partners[path])
+        assert all(Reason(r.code) not in WHOLE_MESSAGE for r in told.refusals)
+        assert len({e.position for e in told.events}) == len(told.events)
 
 
 @pytest.mark.req("G7")
@@ -160,10 +156,17 @@ def test_damaged_workbooks_are_refused_or_read_and_never_crash() -> None:
     for _n in range(60):
         path = dice.choice(files)
         partner = Partner(mapping=json.loads(beside(path, "mapping").read_text("utf-8")))
-        try:
-            table.parse(damaged(dice, path.read_bytes()), partner=partner)
-        except Unreadable as fault:
-            assert Reason(fault.code) in WHOLE_MESSAGE
+        read(damaged(dice, path.read_bytes()), partner)
+
+
+def read(raw: bytes, partner: Partner) -> Parsed:
+    """What is read, nothing when the whole is refused with a reason of its own."""
+    try:
+        return table.parse(raw, partner=partner)
+    except Unreadable as fault:
+        refused = fault.code
+    assert Reason(refused) in WHOLE_MESSAGE
+    return Parsed()
 
 
 def damaged(dice: random.Random, raw: bytes) -> bytes:

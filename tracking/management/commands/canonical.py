@@ -14,13 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from tracking import history
 from tracking.canonical import event_line, refusal_line
 from tracking.reasons import Reason
 from tracking.registry import ADAPTERS, AUTO, FORMATS, beginning, recognised
-from tracking.types import Adapter, CanonicalEvent, Parsed, Refusal, Unreadable
+from tracking.types import PLAIN, Adapter, CanonicalEvent, Parsed, Partner, Refusal, Unreadable
 
 _NUMBER: Final = re.compile(r"\$\[(\d+)\]")
 _PLACES: Final = Path(history.__file__).resolve().parent / "data" / "places.csv"
@@ -36,11 +36,13 @@ class Command(BaseCommand):
         """--format, files."""
         parser.add_argument("--format", choices=FORMATS, default=AUTO)
         parser.add_argument("--json", action="store_true", help="Lines are JSON in any case.")
+        parser.add_argument("--mapping", metavar="FILE", help="With --format table: what the columns mean, as JSON.")
         parser.add_argument("files", nargs="+", metavar="FILE")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Every readable file in turn; those that cannot be read are named on standard error."""
         failed = False
+        partner = _partner(options["mapping"]) if options["mapping"] else PLAIN
         for name in options["files"]:
             try:
                 raw = Path(name).read_bytes()
@@ -49,16 +51,23 @@ class Command(BaseCommand):
                 failed = True
                 continue
             extra = {"file": name} if len(options["files"]) > 1 else {}
-            for line in _lines(raw, options["format"]):
+            for line in _lines(raw, options["format"], partner):
                 self.stdout.write(json.dumps({**extra, **line}, ensure_ascii=False))
         if failed:
             sys.exit(2)
 
 
-def _lines(raw: bytes, format_: str) -> Iterator[dict[str, Any]]:
+def _partner(name: str) -> Partner:
+    try:
+        return Partner(mapping=json.loads(Path(name).read_text("utf-8")))
+    except (OSError, ValueError) as fault:
+        raise CommandError(f"{name} cannot be read as a mapping: {fault}") from None
+
+
+def _lines(raw: bytes, format_: str, partner: Partner = PLAIN) -> Iterator[dict[str, Any]]:
     try:
         adapter = _adapter(raw, format_)
-        parsed = adapter.parse(raw)
+        parsed = adapter.parse(raw, partner=partner)
     except Unreadable as fault:
         yield refusal_line(Refusal(code=fault.code, position=fault.position, detail=fault.detail))
         return
