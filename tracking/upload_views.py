@@ -7,6 +7,7 @@ imported; then it went through the ordinary door of its source.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -40,6 +41,7 @@ from tracking.tabletext import Table, plain
 from tracking.types import Unreadable
 
 FORMAT: Final = "table"
+MOST_AT_ONCE: Final = 1_000  # rows that are applied while somebody waits for the page
 _CELL: Final = re.compile(r"cell:(\d{1,5}):(\d{1,3})", re.ASCII)
 _REHEARSAL: Final = "upload: which shipments the rows of a file would reach"
 _RESULT: Final = "upload: which shipments the rows of a file reached"
@@ -260,20 +262,19 @@ class UploadImport(_Upload):
     is_atomic = False
 
     def post(self, request: HttpRequest, source: str, public_id: str) -> HttpResponse:
-        """A second press finds it imported and shows the result."""
-        self.draft(public_id)
+        """A second press finds it imported and shows the result. A long file is applied by the outbox, not here."""
         try:
-            later = self.at + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)  # only to mend a crash of ours
+            is_long = len(services.upload_table(self.draft(public_id)).rows) > MOST_AT_ONCE
+            later = None if is_long else self.at + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)  # mends a crash
             message = services.upload_import(
                 public_id=public_id, at=self.at, actor=self.member.label, process_after=later
             )
         except services.UploadRefused as error:
             messages.error(request, error.sentence())
             return self.go("columns", public_id)
-        try:
-            message_process(public_id=message.public_id, at=clock.now())
-        except OperationalError:  # a lock or a deadlock: stored already, the outbox applies it
-            messages.info(request, _("The rows are stored; they are applied in a moment."))
+        if not is_long:
+            with suppress(OperationalError):  # a lock or a deadlock: stored already, the outbox applies it
+                message_process(public_id=message.public_id, at=clock.now())
         return self.go("result", public_id)
 
 
@@ -298,6 +299,7 @@ class UploadResult(_Upload):
         )  # fmt: skip
         return self.wizard(3, {
             "title": _("Imported") if is_applied else _("Stored, being applied"), "draft": draft,
+            "action": self.step("result", public_id),
             "subtitle": draft.file_name, "is_applied": is_applied,
             "sentence": ngettext("%(good)d of %(all)d row became an event.", "%(good)d of %(all)d rows became events.",
                                  message.events_received)

@@ -11,12 +11,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from portal.lib import clock
+from portal.outbox.models import OutboxRow
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Member, Role
 from tests import cast
 from tests.doors import client_of
 from tests.tracking.messages import box, number_of, shipment, source
 from tests.tracking.xlsx import Day, book, workbook
+from tracking.ingest import message_process
 from tracking.models import InboundMessage, Quarantined, Shipment, SightingRow, Source, UploadDraft
 
 DAY = "2026-03-12 14:05"
@@ -243,6 +245,23 @@ def test_a_second_press_imports_once_and_what_is_imported_is_not_changed(
         assert InboundMessage.objects.filter(source=sheets).count() == 1
     assert draft_of(sheets).corrections == []
     assert ops.get(at(sheets, "original")).content == csv(f"{number},{DAY},NLRTM,Discharged")
+
+
+@pytest.mark.req("G1", "O1")
+def test_a_long_file_is_stored_and_left_to_the_outbox(ops: Client, sheets: Source, acme: cast.Account) -> None:
+    _found, number = made(acme)
+    days = [f"2026-03-{1 + n % 28:02d} {n // 28 % 24:02d}:{n // 672:02d}" for n in range(1_001)]
+    rows = [f"{number},{day},NLRTM,Discharged" for day in days]
+    mapped(ops, sheets, csv(*rows))
+    ops.post(at(sheets, "import"))
+    assert "being applied" in seen(ops.get(at(sheets, "result")))
+    with as_tenant(OPERATOR_ID):
+        message = draft_of(sheets).message
+        assert OutboxRow.objects.filter(
+            key=f"tracking.process_message:message:{message}", due_at__lte=clock.now()
+        ).exists()
+        message_process(public_id=message, at=clock.now())
+    assert "1001 of 1001 rows became events." in seen(ops.get(at(sheets, "result")))
 
 
 def test_a_draft_that_is_thrown_away_is_gone(ops: Client, sheets: Source) -> None:
