@@ -187,7 +187,8 @@ def _of_workbook(raw: bytes, wanted: Sequence[str], sheet: str) -> Table:
     if sheet and not named and len(fitting) != 1:  # a sheet that is called after its week is still the only one
         told = f"The workbook has no sheet {sheet[:40]!a}; it has {', '.join(names)[:200]}."
         raise Unreadable(Reason.MISSING_COLUMN, told)
-    picked = (named or fitting or list(sheets))[0]
+    tables = [s for s in sheets if max(sum(map(bool, cells)) for _n, cells in s.rows[:_TITLES]) > 1]
+    picked = (named or fitting or tables or list(sheets))[0]
     return _table([(n, list(cells), "") for n, cells in picked.rows], wanted, sheet=picked.name, sheets=names)
 
 

@@ -106,7 +106,6 @@ def answer_of(posted: Mapping[str, str], table: Table, before: TableMapping) -> 
         before, columns=columns, constants=constants, codes=codes, places=places,
         dates=_dates_said(posted, columns, before),
         zone=posted.get("zone", "").strip() if posted.get("zone-is") == "fixed" else "",
-        sheet=posted.get("sheet", before.sheet),
     )  # fmt: skip
     if posted.get("zone-is") == "fixed" and not (wanted.zone and tabletimes.is_zone(wanted.zone)):
         errors["zone"] = _("Write a time zone such as Europe/Amsterdam.")

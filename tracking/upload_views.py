@@ -167,16 +167,22 @@ class UploadColumns(_DraftPage):
         draft = self.draft(public_id)
         if draft.message:
             return self.go("result", public_id)
-        before = TableMapping.read(draft.mapping)
-        table = services.upload_table(draft)
+        before, table = TableMapping.read(draft.mapping), services.upload_table(draft)
+        if (sheet := request.POST.get("sheet", table.sheet)) != table.sheet:
+            return self._another_sheet(public_id, sheet)
         answer = upload_columns.answer_of(request.POST.dict(), table, before)
         mapping, is_look = upload_columns.sure_dates(table, answer.mapping), "look" in request.POST
-        if mapping.sheet != before.sheet:
-            mapping, is_look = TableMapping(sheet=mapping.sheet, encoding=before.encoding), True
-        draft = services.upload_mapping_set(public_id=public_id, mapping=mapping, at=self.at, actor=self.member.label)
+        draft = services.upload_mapping_set(public_id=public_id, mapping=mapping)
         if is_look or answer.errors or mapping.lacks():
             return self._shown(draft, answer.errors, asked=not is_look)
         return self.go("preview", public_id)
+
+    def _another_sheet(self, public_id: str, sheet: str) -> HttpResponse:
+        try:
+            services.upload_sheet_set(public_id=public_id, sheet=sheet)
+        except services.UploadRefused as error:
+            messages.error(self.request, error.sentence())
+        return self.go("columns", public_id)
 
     def _shown(self, draft: UploadDraft, errors: dict[str, str] | Any, *, asked: bool) -> HttpResponse:
         mapping = TableMapping.read(draft.mapping)

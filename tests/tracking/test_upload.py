@@ -185,10 +185,15 @@ def test_a_workbook_with_two_sheets_asks_which(ops: Client, sheets: Source, acme
     _found, number = made(acme)
     rows = [["Cntr No.", "Gate Out Date", "Port", "Status"],
             [number, Day(datetime(2026, 3, 12, 14, 5, tzinfo=UTC)), "NLRTM", "Discharged"]]  # fmt: skip
-    choose(ops, sheets, book({"Summary": [["Line", "Count"], ["A", 1]], "Moves": rows}), "moves.xlsx")
-    assert "Which sheet?" in seen(ops.get(at(sheets, "columns")))
-    page = ops.post(at(sheets, "columns"), {"sheet": "Moves", "look": "1"})
-    assert "Gate Out Date" in seen(page)
+    told = {"Read me": [["Sent weekly"]], "Summary": [["Line", "Count"], ["A", 1]], "Moves": rows}
+    choose(ops, sheets, book(told), "moves.xlsx")
+    page = seen(ops.get(at(sheets, "columns")))
+    assert "Which sheet?" in page and "Count" in page
+    for none in ("Read me", "No such sheet"):
+        refused = ops.post(at(sheets, "columns"), {"sheet": none, "look": "1"}, follow=True)
+        assert "Count" in seen(refused) and ("no header" in seen(refused) or "has no sheet" in seen(refused))
+    page = ops.post(at(sheets, "columns"), {"sheet": "Moves", "look": "1"}, follow=True)
+    assert "Gate Out Date" in seen(page) and 'value="DISC" selected' in page.content.decode()
     assert ops.post(at(sheets, "columns"), ANSWERS | {"sheet": "Moves"}).status_code == 302
     assert "Import 1 of 1 row" in seen(ops.get(at(sheets, "preview")))
     ops.post(at(sheets, "import"))
@@ -279,6 +284,17 @@ def test_a_source_of_an_account_meets_that_account_only(ops: Client, acme: cast.
     assert "1 row waits in quarantine" in preview
     with as_tenant(OPERATOR_ID):
         assert AuditEntry.objects.filter(action="account.entered", object_id=own.key).exists()
+
+
+@pytest.mark.req("G11")
+def test_a_row_about_an_account_that_the_source_may_not_report_on_is_named_before_the_import(
+    ops: Client, sheets: Source, acme: cast.Account, globex: cast.Account
+) -> None:
+    with as_tenant(OPERATOR_ID):
+        Source.objects.filter(pk=sheets.pk).update(account_ids=[acme.pk])
+    found, number = made(globex)
+    preview = mapped(ops, sheets, csv(f"{number},{DAY},NLRTM,Discharged"))
+    assert "may not report on the shipment" in preview and found.ref not in preview
 
 
 @pytest.mark.req("W1", "T6")

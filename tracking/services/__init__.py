@@ -32,6 +32,7 @@ from tracking.services.uploads import (
     upload_discard,
     upload_import,
     upload_mapping_set,
+    upload_sheet_set,
     upload_table,
 )
 
@@ -58,6 +59,7 @@ __all__ = [
     "upload_discard",
     "upload_import",
     "upload_mapping_set",
+    "upload_sheet_set",
     "upload_table",
     "waiting_match",
 ]

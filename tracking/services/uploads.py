@@ -73,12 +73,27 @@ def upload_table(draft: UploadDraft) -> Table:
 
 
 @transaction.atomic
-def upload_mapping_set(*, public_id: str, mapping: TableMapping, at: datetime, actor: str) -> UploadDraft:
-    """What the columns mean, also unfinished. Cells that were corrected on another sheet are corrected no more."""
+def upload_mapping_set(*, public_id: str, mapping: TableMapping) -> UploadDraft:
+    """What the columns mean, also unfinished."""
     draft = _open(public_id)
-    if TableMapping.read(draft.mapping).sheet != mapping.sheet:
-        draft.corrections = []
     draft.mapping, draft.is_remembered = mapping.as_json(), False
+    draft.save(update_fields=["mapping", "is_remembered"])
+    return draft
+
+
+@transaction.atomic
+def upload_sheet_set(*, public_id: str, sheet: str) -> UploadDraft:
+    """Another sheet of the workbook, guessed anew; cells that were corrected on the one before are no more.
+
+    Raises UploadRefused for a sheet that is no table; then nothing is changed.
+    """
+    draft = _open(public_id)
+    try:
+        table = tabletext.read(bytes(draft.body), sheet=sheet)
+    except Unreadable as fault:
+        raise UploadRefused(detail=fault.detail) from None
+    made = suggest(table.header, [row.cells for row in table.rows]).as_json()
+    draft.mapping, draft.is_remembered, draft.corrections = {**made, "sheet": table.sheet}, False, []
     draft.save(update_fields=["mapping", "is_remembered", "corrections"])
     return draft
 
