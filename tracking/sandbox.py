@@ -28,7 +28,7 @@ _OUT_OF_MEMORY: Final = 4
 class Limits:
     """How much a reader may take of anything."""
 
-    memory_bytes: int = 768 * 1024 * 1024  # of address space, the interpreter's own included
+    memory_bytes: int = 384 * 1024 * 1024  # of address space, the interpreter's own included
     cpu_seconds: int = 10
     wall_seconds: int = 20
     output_bytes: int = 48 * 1024 * 1024

@@ -17,6 +17,7 @@ from typing import Final
 
 from tracking import sandbox
 from tracking.reasons import Reason, sentence
+from tracking.sandbox import ORDINARY, Limits
 from tracking.types import Unreadable
 
 MOST_ROWS: Final = 10_000
@@ -66,7 +67,7 @@ def agrees(raw: bytes, file_name: str) -> None:
         raise Unreadable(Reason.NOT_CSV, "Its name says that it is text, but it is an archive inside.")
 
 
-def read(raw: bytes) -> tuple[Sheet, ...]:
+def read(raw: bytes, *, limits: Limits = ORDINARY) -> tuple[Sheet, ...]:
     """The visible sheets that hold something. Raises Unreadable: not_xlsx, bad_archive, too_many_cells, too_slow,
     parser_failed, empty.
     """
@@ -76,7 +77,7 @@ def read(raw: bytes) -> tuple[Sheet, ...]:
         raise _not_xlsx("")
     _judge(raw)
     bounds = (MOST_ROWS, MOST_COLUMNS, MOST_CELLS, MOST_UNPACKED)
-    told = sandbox.read(_CHILD, raw, arguments=[*map(str, bounds), _library()])
+    told = sandbox.read(_CHILD, raw, arguments=[*map(str, bounds), _library()], limits=limits)
     found = []
     for line in told.splitlines():
         sheet = json.loads(line)

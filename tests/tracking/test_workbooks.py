@@ -235,3 +235,15 @@ def test_a_reader_knows_nothing_of_the_house(tmp_path: Path) -> None:
     told = sandbox.read(script(tmp_path, "import os; print(sorted(os.environ), os.getcwd())"), b"", limits=SMALL)
     assert b"PLIMSOLL" not in told and b"DATABASE" not in told
     assert told.decode().rstrip().endswith("/")
+
+
+@pytest.mark.req("G7")
+def test_the_reader_of_workbooks_keeps_to_its_memory() -> None:
+    """A workbook that is allowed, and a reader that has too little for it."""
+    raw = workbook([[f"{n}-{c}" for c in range(40)] for n in range(9_000)])
+    limits = Limits(memory_bytes=60 << 20)
+    with pytest.raises(Unreadable) as caught:
+        workbooks.read(raw, limits=limits)
+    assert caught.value.code == R.TOO_SLOW
+    (sheet,) = workbooks.read(raw)
+    assert len(sheet.rows) == 9_000
