@@ -6,7 +6,7 @@ environment, gets bytes and gives bytes. Whatever it dies of is a refusal of the
 
 from __future__ import annotations
 
-import os
+import io
 import signal
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def read(script: Path, raw: bytes, *, arguments: Sequence[str] = (), limits: Lim
         given.write(raw)
         given.seek(0)
         code = _run(script, given, taken, arguments, limits)
-        size = taken.seek(0, os.SEEK_END)
+        size = taken.seek(0, io.SEEK_END)
         taken.seek(0)
         if code == 0 and size < limits.output_bytes:
             return taken.read()
