@@ -138,7 +138,7 @@ def rule_of(data: Any, where: str) -> StatusRule:
 
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name, "")
-    if not isinstance(value, str) or len(value) > _MOST_TEXT:
+    if not isinstance(value, str) or len(value) > _MOST_TEXT or "\0" in value:
         raise BadMapping(name, f"Text of at most {_MOST_TEXT} characters is expected.")
     return value
 
@@ -148,11 +148,11 @@ def _texts(data: Mapping[str, Any], name: str, known: Iterable[str] | None = Non
     if not isinstance(value, Mapping) or len(value) > _MOST_VALUES:
         raise BadMapping(name, f"An object of at most {_MOST_VALUES} entries is expected.")
     for key, inner in value.items():
-        if not isinstance(key, str) or not isinstance(inner, str) or not inner.strip() or len(key) > _MOST_TEXT:
+        if not (isinstance(key, str) and isinstance(inner, str) and inner.strip()) or "\0" in key + inner:
             raise BadMapping(f"{name}.{str(key)[:40]}", "Text is expected.")
         if known is not None and key not in known:
             raise BadMapping(f"{name}.{key[:40]}", "There is no such field.")
-        if len(inner) > _MOST_TEXT:
+        if max(len(key), len(inner)) > _MOST_TEXT:
             raise BadMapping(f"{name}.{key[:40]}", f"Text of at most {_MOST_TEXT} characters is expected.")
     return dict(value)
 
@@ -161,6 +161,8 @@ def _rules(data: Mapping[str, Any]) -> list[tuple[str, StatusRule]]:
     value = data.get("codes", {})
     if not isinstance(value, Mapping) or len(value) > _MOST_VALUES:
         raise BadMapping("codes", f"An object of at most {_MOST_VALUES} entries is expected.")
+    if any("\0" in str(code) for code in value):
+        raise BadMapping("codes", "A text holds characters that cannot be stored.")
     return [(str(code), rule_of(rule, f"codes.{str(code)[:40]}")) for code, rule in value.items()]
 
 

@@ -99,6 +99,8 @@ def decoded(raw: bytes, encoding: str = "") -> str:
         text = raw.decode(encoding, "replace")
     if not text.strip():
         raise Unreadable(Reason.EMPTY, str(sentence(Reason.EMPTY)))
+    if text.count("\0") * 4 > len(text):
+        raise Unreadable(Reason.NOT_UTF8, "The file looks like UTF-16 without the mark that says so.")
     return text
 
 
@@ -250,7 +252,7 @@ def _names(head: Sequence[str], width: int) -> tuple[str, ...]:
     """Every column has a name, and no two the same."""
     names: list[str] = []
     for n in range(max(len(head), width)):
-        own = _BLANKS.sub(" ", head[n]).strip() if n < len(head) else ""
+        own = _BLANKS.sub(" ", head[n].replace("\0", "")).strip() if n < len(head) else ""
         name = own or f"Column {n + 1}"
         count = sum(1 for other in names if plain(other) == plain(name))
         names.append(f"{name} ({count + 1})" if count else name)

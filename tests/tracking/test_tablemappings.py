@@ -129,7 +129,8 @@ def test_the_header_and_what_parts_the_columns_are_found(raw: bytes, header: tup
     ("raw", "reason"),
     [
         (b"", Reason.EMPTY), (b"\n \n", Reason.EMPTY), (b"Beh\xe4lter;Ort\n", Reason.NOT_UTF8),
-        (b"just a word\n", Reason.NOT_CSV), (b"\xff\xfea", Reason.NOT_UTF8),
+        (b"just a word\n", Reason.NOT_CSV),
+        ("Container,Date\n".encode("utf-16-le"), Reason.NOT_UTF8), (b"\xff\xfea", Reason.NOT_UTF8),
         (b"a,b\n" + b"1,2\n" * 10_001, Reason.TOO_MANY_ITEMS), (b"x," * 300 + b"\n", Reason.TOO_MANY_CELLS),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ from tests.tracking.messages import box, number_of, shipment, source
 from tests.tracking.xlsx import Day, book, workbook
 from tracking.ingest import message_process
 from tracking.models import InboundMessage, Quarantined, Shipment, SightingRow, Source, UploadDraft
+from tracking.services import uploads_forget
 
 DAY = "2026-03-12 14:05"
 
@@ -217,6 +218,24 @@ def test_a_row_of_a_workbook_that_waits_is_shown_as_a_row_and_not_as_bytes(ops: 
     assert "A workbook: download it" in seen(ops.get(f"/ops/messages/{message}"))
 
 
+@pytest.mark.req("G7")
+def test_what_no_column_can_hold_is_never_a_fault_of_ours(ops: Client, sheets: Source) -> None:
+    choose(ops, sheets, b"Cont\0ainer,Da\0te\n" + f"{box()},{DAY}\nMS\0KU,{DAY}\n".encode())
+    assert ops.get(at(sheets, "columns")).status_code == 200
+    nonsense = {"col-0": "container", "col-1": "event_time", "const-status": "DISC", "zone-is": "fixed", "zone": "\0",
+                "code:\0": "DISC", "is:\0": "\0", "place:a\0": "NLRTM", "const-place": "\0\0\0", "dates": "\0",
+                "sheet": "\0"}  # fmt: skip
+    for name, value in nonsense.items():
+        answer = ops.post(at(sheets, "columns"), {"col-0": "container", "col-1": "event_time", name: value})
+        assert answer.status_code in (302, 422)
+    cells = {"cell:0:0": "\0", "cell:1:0": "x" * 9_000, "cell:99999:0": "x", "cell:0:999": "x", "cell:-1:0": "x"}
+    assert ops.post(at(sheets, "preview"), cells).status_code == 302
+    assert ops.post(at(sheets, "columns"), {"col-0": "container", "col-1": "event_time", "const-status": "DISC",
+                                            "const-place": "NLRTM"}).status_code == 302  # fmt: skip
+    assert "Cannot be used" in seen(ops.get(at(sheets, "preview")))
+    assert ops.post(at(sheets, "import")).status_code == 302
+
+
 @pytest.mark.req("G7", "G9")
 @pytest.mark.parametrize(
     ("raw", "name", "words"),
@@ -274,6 +293,23 @@ def test_a_draft_that_is_thrown_away_is_gone(ops: Client, sheets: Source) -> Non
     gone = at(sheets, "preview")
     assert ops.post(at(sheets, "discard")).status_code == 302
     assert ops.get(gone).status_code == 404
+
+
+@pytest.mark.req("L4")
+def test_a_file_that_nobody_imports_is_forgotten_after_a_month_and_an_imported_one_is_kept(
+    ops: Client, sheets: Source, acme: cast.Account
+) -> None:
+    _found, number = made(acme)
+    mapped(ops, sheets, csv(f"{number},{DAY},NLRTM,Discharged"))
+    ops.post(at(sheets, "import"))
+    kept = draft_of(sheets).public_id
+    choose(ops, sheets, csv(f"{box()},{DAY},NLRTM,Discharged"))
+    with as_tenant(OPERATOR_ID):
+        ours = UploadDraft.objects.filter(source=sheets)
+        uploads_forget(at=clock.now() + timedelta(days=29))
+        assert ours.count() == 2
+        uploads_forget(at=clock.now() + timedelta(days=31))
+        assert list(ours.values_list("public_id", flat=True)) == [kept]
 
 
 @pytest.mark.req("T6", "R1.0")

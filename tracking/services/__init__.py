@@ -34,6 +34,7 @@ from tracking.services.uploads import (
     upload_mapping_set,
     upload_sheet_set,
     upload_table,
+    uploads_forget,
 )
 
 __all__ = [
@@ -61,5 +62,6 @@ __all__ = [
     "upload_mapping_set",
     "upload_sheet_set",
     "upload_table",
+    "uploads_forget",
     "waiting_match",
 ]

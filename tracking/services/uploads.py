@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.lib import ids
 from portal.lib.errors import PortalError
-from portal.tenancy.services import audit
+from portal.tenancy.services import SYSTEM, audit
 from tracking import tabletext, workbooks
 from tracking.ingest import message_receive
 from tracking.models import InboundMessage, Source, UploadDraft
@@ -22,6 +22,7 @@ from tracking.tabletext import Table
 from tracking.types import Unreadable
 
 CHANNEL: Final = "FILE"
+_KEPT: Final = timedelta(days=30)
 _MOST_CORRECTIONS: Final = 2_000
 _LONGEST: Final = 400
 
@@ -161,6 +162,16 @@ def upload_discard(*, public_id: str, at: datetime, actor: str) -> None:
     audit(action="upload.discarded", actor=actor, at=at, object_type="upload", object_id=public_id,
           details={"file": draft.file_name, "sha256": draft.sha256})  # fmt: skip
     draft.delete()
+
+
+@transaction.atomic
+def uploads_forget(*, at: datetime) -> int:
+    """Throws drafts of the entered scope away that were not imported for 30 days; returns how many (L4)."""
+    old = UploadDraft.objects.filter(message="", made_at__lt=at - _KEPT).defer("body")
+    gone = list(old[:1_000])
+    for draft in gone:
+        upload_discard(public_id=draft.public_id, at=at, actor=SYSTEM)
+    return len(gone)
 
 
 def _open(public_id: str) -> UploadDraft:
