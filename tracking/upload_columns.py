@@ -190,7 +190,9 @@ def columns_context(
     return {
         "columns": [_column(n, name, table, of_column, errors) for n, name in enumerate(table.header)],
         "sheets": [{"value": s, "selected": s == table.sheet} for s in table.sheets] if len(table.sheets) > 1 else [],
-        "lacking": [_LACKS[name] for name in open_ones if name not in ("what", "dates", "classifier")],
+        "missing": [{"text": _LACKS[name], "at": _ASKED_AT.get(name, "columns-h")} for name in open_ones
+                    if name != "classifier" or "what" not in open_ones],
+        "has_errors": bool(errors),
         "values": status, "too_many_values": len(status) > MOST_VALUES,
         "places": _places(table, mapping, errors, place_names),
         "what": _what(mapping, asked and "what" in open_ones),
@@ -211,6 +213,7 @@ _LACKS: Final[Mapping[str, str | Promise]] = {
     "event_time": gettext_lazy("Say which column tells when it happened."),
     "dates": gettext_lazy("Say in which order day and month are written."),
 }
+_ASKED_AT: Final[Mapping[str, str]] = {"what": "what-h", "dates": "dates-h", "classifier": "all-h"}
 
 
 def _column(n: int, name: str, table: Table, of_column: Mapping[str, str], errors: Mapping[str, str]) -> dict[str, Any]:
