@@ -21,6 +21,7 @@ from tracking.models import (
     Quarantined,
     QuarantineState,
     Shipment,
+    SightingRow,
     Source,
     SourceSetting,
 )
@@ -103,6 +104,13 @@ def message_refusals(message: InboundMessage) -> list[Quarantined]:
 def message_acknowledgements(message: InboundMessage) -> list[Acknowledgement]:
     """What the partner was told about the interchanges of a message."""
     return list(Acknowledgement.objects.filter(message=message).order_by("place"))
+
+
+def message_shipments(public_id: str, *, most: int = 20) -> list[tuple[Shipment, Tenant]]:
+    """The shipments that hold events of the message, with their accounts."""
+    found = SightingRow.objects.filter(message=public_id).order_by().values_list("shipment_id", flat=True).distinct()
+    rows = Shipment.objects.filter(pk__in=list(found[:most])).select_related("tenant").order_by("ref")
+    return [(row, row.tenant) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

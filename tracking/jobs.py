@@ -12,7 +12,7 @@ from portal.tenancy.selectors import operator_zone
 from tracking import inbox, poller
 from tracking.ingest import message_process
 from tracking.models import Shipment
-from tracking.services import derivation_mend, shipments_rederive, waiting_match
+from tracking.services import derivation_mend, shipments_rederive, uploads_forget, waiting_match
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 
@@ -79,3 +79,9 @@ def inboxes(at: datetime) -> None:
 def put_acknowledgements(payload: dict[str, Any], at: datetime) -> None:
     """Writes what a message was answered into the partner's folder; written twice it is the same."""
     inbox.acknowledgements_put(message=payload["message"], at=at)
+
+
+@due_work("tracking.forget_uploads")
+def forget_uploads(at: datetime) -> None:
+    """Files that nobody imported are not kept for ever."""
+    uploads_forget(at=at)

@@ -14,12 +14,15 @@ from tracking import (
     poll_views,
     shipment_views,
     source_views,
+    upload_views,
     views,
 )
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
 _SOURCE = "sources/<str:source>"
+
+_UPLOAD = "sources/<str:source>/upload"
 
 urlpatterns = [
     path("quarantine", ops_views.Quarantine.as_view(), name="tracking_quarantine"),
@@ -54,6 +57,13 @@ urlpatterns = [
     path(f"{_SOURCE}/codes/remove", code_views.PartnerLineRemove.as_view(), name="tracking_source_code_remove"),
     path(f"{_SOURCE}/bench", bench_views.Bench.as_view(), name="tracking_source_bench"),
     path("sources/<str:source>/poll", poll_views.PollPage.as_view(), name="tracking_source_poll"),
+    path(_UPLOAD, upload_views.Upload.as_view(), name="tracking_upload"),
+    path(f"{_UPLOAD}/<str:public_id>/columns", upload_views.UploadColumns.as_view(), name="tracking_upload_columns"),
+    path(f"{_UPLOAD}/<str:public_id>/preview", upload_views.UploadPreview.as_view(), name="tracking_upload_preview"),
+    path(f"{_UPLOAD}/<str:public_id>/import", upload_views.UploadImport.as_view(), name="tracking_upload_import"),
+    path(f"{_UPLOAD}/<str:public_id>/result", upload_views.UploadResult.as_view(), name="tracking_upload_result"),
+    path(f"{_UPLOAD}/<str:public_id>/original", upload_views.UploadOriginal.as_view(), name="tracking_upload_original"),
+    path(f"{_UPLOAD}/<str:public_id>/discard", upload_views.UploadDiscard.as_view(), name="tracking_upload_discard"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),
     path(f"{_ACCOUNT}.csv", views.ShipmentsCsv.as_view(), name="tracking_shipments_csv"),
     path(f"{_ACCOUNT}/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="tracking_shipment"),

@@ -21,11 +21,11 @@ from portal.tenancy.selectors import operator_zone
 from portal.web.pages import CrossingView, PageView, pager
 from portal.web.policy import Policy, staff
 from portal.web.tables import Cursor
-from tracking import crossings, services, wording
+from tracking import crossings, services, wording, workbooks
 from tracking.crossings import QuarantineFilter
 from tracking.forms import DiscardForm
 from tracking.models import Acknowledgement, InboundMessage, MessageState, Quarantined, QuarantineState
-from tracking.positions import locate, raw_lines
+from tracking.positions import Span, locate, locate_cell, raw_lines
 from tracking.reasons import Reason, sentence
 
 WRITERS: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
@@ -121,8 +121,7 @@ class QuarantineItem(CrossingView):
 
 def item_page(view: PageView, row: Quarantined, form: DiscardForm, status: int = 200) -> HttpResponse:
     """The page of an item, also with a refused form on it."""
-    text = bytes(row.message.raw.body).decode("utf-8", errors="replace")
-    lines, cut = raw_lines(text, locate(text, row.position))
+    lines, cut = raw_lines(*_as_received(row))
     state = QuarantineState(row.state)
     kwargs = {"public_id": row.public_id}
     may_write = state == QuarantineState.OPEN and view.member.role in WRITERS
@@ -144,6 +143,24 @@ def item_page(view: PageView, row: Quarantined, form: DiscardForm, status: int =
             "danger": True, "fields": form,
         } if may_write else None,
     }, status)  # fmt: skip
+
+
+def _as_received(row: Quarantined) -> tuple[str, Span | None]:
+    """The text of the message and the place in it; of a spreadsheet its one row, column by column."""
+    if row.source.format == "table":
+        cells = (row.event or {}).get("payload") or {}
+        text = row.fragment or "\n".join(f"{name}: {cell}" for name, cell in cells.items())
+        if text:
+            return text, locate_cell(text, row.position)
+    text = _readable(bytes(row.message.raw.body))
+    return text, locate(text, row.position)
+
+
+def _readable(body: bytes) -> str:
+    """The bytes as text, as far as they are text."""
+    if workbooks.is_archive(body):
+        return _("A workbook: download it to see it.")
+    return body.decode("utf-8", errors="replace")
 
 
 def _fix(reason: str) -> str:
@@ -254,7 +271,7 @@ class Message(CrossingView):
         """Counts, refusals and the text."""
         found = _message(public_id)
         body = bytes(found.raw.body)
-        lines, cut = raw_lines(_text(body), None)
+        lines, cut = raw_lines(_readable(body), None)
         state = MessageState(found.state)
         return self.page("tracking/ops/message.html", {
             "title": _("Message"), "state": {"tone": MESSAGE_TONES[state], "label": state.label},
@@ -290,13 +307,9 @@ class MessageRaw(CrossingView):
 def _acknowledgement(row: Acknowledgement) -> dict[str, Any]:
     label = f"{row.get_kind_display()} {row.number}"
     return {
-        "label": label, "raw": {"lines": raw_lines(_text(row.body), None)[0], "label": label},
+        "label": label, "raw": {"lines": raw_lines(_readable(bytes(row.body)), None)[0], "label": label},
         "state": {"tone": "warn", "label": _("Refuses")} if row.is_refused else {"tone": "ok", "label": _("Accepts")},
     }  # fmt: skip
-
-
-def _text(body: bytes | memoryview[int]) -> str:
-    return bytes(body).decode("utf-8", errors="replace")
 
 
 def _message(public_id: str) -> InboundMessage:

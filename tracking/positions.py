@@ -91,6 +91,16 @@ def _in_segments(text: str, syntax: Segmented, position: str) -> Span | None:
     return Span(*spans[at]) if at < len(spans) else None
 
 
+def locate_cell(text: str, position: str) -> Span | None:
+    """The line of a row shown as `column: cell`, one a line, that a position such as `$[3].Gate out` means."""
+    column, at = position.partition("].")[2], 0
+    for line in text.splitlines(keepends=True):
+        if column and line.startswith(f"{column}: "):
+            return Span(at, at + len(line.rstrip("\n")))
+        at += len(line)
+    return None
+
+
 def _in_json(text: str, at: int, steps: list[str | int]) -> Span | None:
     if not steps:
         return _fault(text)

@@ -10,13 +10,27 @@ from dataclasses import replace
 from typing import Final
 
 from portal.lib.registry import Registry
+from tracking import workbooks
 from tracking.reasons import Reason, sentence
 from tracking.types import PLAIN, Adapter, Parsed, Partner, Unreadable
 
 log = logging.getLogger("plimsoll.ingest")
 ADAPTERS: Final = Registry("tracking.adapters", of=Adapter)
 AUTO: Final = "auto"
-FORMATS: Final = ("dcsa", "dcsa_3", "json", "iftsta", "codeco", "coarri", "x12_315", "x12_214", "x12_322", "csv", AUTO)
+FORMATS: Final = (
+    "dcsa",
+    "dcsa_3",
+    "json",
+    "iftsta",
+    "codeco",
+    "coarri",
+    "x12_315",
+    "x12_214",
+    "x12_322",
+    "csv",
+    "table",
+    AUTO,
+)
 
 
 def adapter_for(declared: str, content_type: str = "", file_name: str = "") -> Adapter:
@@ -28,6 +42,7 @@ def adapter_for(declared: str, content_type: str = "", file_name: str = "") -> A
     hinted = _hinted(content_type, file_name)
 
     def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLAIN) -> Parsed:
+        workbooks.agrees(raw, file_name)
         chosen = _chosen(raw, (declared, hinted))
         try:
             return chosen.parse(raw, content_type=content_type, partner=partner)
@@ -51,13 +66,15 @@ def reader_of(raw: bytes, declared: str, content_type: str = "", file_name: str 
 
 def recognised(raw: bytes) -> Adapter | None:
     """The adapter whose format the bytes look like."""
-    return next((adapter for adapter in ADAPTERS if not adapter.is_own and adapter.recognises(raw)), None)
+    return next((a for a in ADAPTERS if not (a.is_own or a.is_declared_only) and a.recognises(raw)), None)
 
 
 def _hinted(content_type: str, file_name: str) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if file_name.lower().endswith(".csv"):
         kind = kind or "text/csv"
+    if file_name.lower().endswith(".xlsx"):
+        kind = kind or workbooks.CONTENT_TYPE
     return next((a.key for a in ADAPTERS if kind and kind in a.content_types), "")
 
 

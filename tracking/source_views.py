@@ -22,7 +22,7 @@ from tracking import crossings, services, wording
 from tracking.crossings import SourceLine
 from tracking.forms import SourceForm
 from tracking.models import Source
-from tracking.ops_views import quarantine_url
+from tracking.ops_views import WRITERS, quarantine_url
 from tracking.partner_pages import page_url
 from tracking.types import SourceKind
 
@@ -69,6 +69,8 @@ class Sources(CrossingView):
             "format": source.format, "state": source_state(line, self.at), "at": source.last_heard_at, "zone": zone,
             "account": "" if source.tenant.kind == TenantKind.OPERATOR else source.tenant.name,
             "messages": line.messages, "accepted": line.accepted, "duplicate": line.duplicate,
+            "upload_url": reverse("ops:tracking_upload", kwargs={"source": source.key})
+            if source.format == "table" and source.is_active and self.member.role in WRITERS else "",
             "quarantined": line.quarantined, "waiting": line.waiting, "waiting_url": quarantine_url(source=source.key),
         }  # fmt: skip
 

@@ -260,6 +260,7 @@ class Adapter:
     recognises: Callable[[bytes], bool]  # whether the bytes look like this format; never raises
     content_types: tuple[str, ...] = ()
     is_own: bool = False  # reads only what our own pages write: never chosen by the look of the bytes, closed to doors
+    is_declared_only: bool = False  # its bytes say too little: read so only where the source or a label says so
 
 
 class Unreadable(ValueError):

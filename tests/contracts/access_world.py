@@ -25,7 +25,7 @@ from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.models import Quarantined, SightingRow
-from tracking.services import Entry, entry_record, evidence_store
+from tracking.services import Entry, entry_record, evidence_store, upload_begin, upload_import
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -170,7 +170,12 @@ def _desk(world: World) -> dict[str, str]:
         made = invitation_create(email=_address(), name="Otto", role="OPS", by=world.staff["ADMIN"], at=clock.now())
         spare_key, _text = key_create(label="spare", at=clock.now(), scope="events:write", source_key=world.source.key)
     spare = cast.person(OPERATOR_ID, Role.OPS)
+    sheets = source(format="table")
+    open_ones, done = ("columns", "preview"), ("import", "result", "original", "discard")
     return {
+        "tracking:upload:source": sheets.key,
+        **{f"tracking:upload_{step}:public_id": _upload(sheets) for step in open_ones},
+        **dict.fromkeys([f"tracking:upload_{step}:public_id" for step in done], _upload(sheets, imported=True)),
         "people:staff_member:public_id": spare.public_id,
         "people:staff_invitation_revoke:public_id": made.invitation.public_id,
         **{f"tracking:quarantine_{p}:public_id": world.quarantined for p in ("item", "replay", "discard")},
@@ -179,6 +184,16 @@ def _desk(world: World) -> dict[str, str]:
         "tracking:message_raw:public_id": world.message,
         **{f"demo:{p}:name": "nothing-here" for p in ("letter", "letter_html")},
     }
+
+
+def _upload(sheets: Any, *, imported: bool = False) -> str:
+    """A spreadsheet that waits half done, or one that was imported: that stays whatever is pressed."""
+    raw = f"Container,Status,Date\n{box()},DISC,2026-03-01\n".encode()
+    with as_tenant(OPERATOR_ID):
+        draft = upload_begin(source=sheets, body=raw, file_name="a.csv", at=NOW, actor="test")
+        if imported:
+            upload_import(public_id=draft.public_id, at=NOW, actor="test")
+    return str(draft.public_id)
 
 
 def nothing() -> str:
@@ -211,6 +226,8 @@ def _value(world: World, route: Route, name: str, side: Side | None, relation: s
     if name in ("account", "owner"):
         # the staff may enter any account: for them only an unknown one is another
         return str(side.account.tenant.public_id) if relation == "own" else nothing()
+    if name == "source" and route.name.startswith("ops:tracking_upload"):
+        return world.desk["tracking:upload:source"] if relation == "own" else "nothing-here"
     if name == "source" and relation == "other" and route.name.startswith("ops:"):
         return "nothing-here"  # the staff may look at every source: for them only an unknown one is another
     if name == "source":

@@ -1,13 +1,14 @@
 """The way of a message: raw bytes first, then parse, match, store, derive, and say what changed (G1 to G6, G12).
 
 Doors are elsewhere. receive.py stores, process.py applies, run.py and tenant_run.py are what applying means,
-trial.py says what it would do.
+trial.py and rehearsal.py say what it would do.
 """
 
 from tracking.ingest.items import Item
 from tracking.ingest.pressure import TooLittleRoom, TooMuchWaiting, room_or_refuse
 from tracking.ingest.process import HISTORY, message_finish, message_process, own_tenant, quarantined_apply
 from tracking.ingest.receive import IdempotencyConflict, message_receive
+from tracking.ingest.rehearsal import Met, Rehearsed, message_rehearse
 from tracking.ingest.run import Run
 from tracking.ingest.trial import Meant, Trial, Tried, message_try
 
@@ -16,6 +17,8 @@ __all__ = [
     "IdempotencyConflict",
     "Item",
     "Meant",
+    "Met",
+    "Rehearsed",
     "Run",
     "TooLittleRoom",
     "TooMuchWaiting",
@@ -24,6 +27,7 @@ __all__ = [
     "message_finish",
     "message_process",
     "message_receive",
+    "message_rehearse",
     "message_try",
     "own_tenant",
     "quarantined_apply",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -76,8 +76,7 @@ class Run:
         self._derive()
         for item in usable:
             if not item.accepted and not item.known:
-                reason = Reason.NOT_AUTHORISED if item.position in forbidden else Reason.NO_MATCHING_SHIPMENT
-                item.refused = Refusal(code=reason, position=item.position, detail=str(sentence(reason)))
+                item.refused = unmatched(item, forbidden)
 
     def _derive(self) -> None:
         """The state of every shipment that heard something new, once, when all parts of the message are stored: what is
@@ -257,3 +256,9 @@ def keep_out(items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
         if item.refused is None:
             reason = Reason.REFUSED_WITH_OTHERS
             item.refused = Refusal(code=reason, position=item.position, detail=str(sentence(reason)))
+
+
+def unmatched(item: Item, forbidden: Collection[str]) -> Refusal:
+    """Why an event that no account took waits; `forbidden`: positions that name what the source may not report on."""
+    reason = Reason.NOT_AUTHORISED if item.position in forbidden else Reason.NO_MATCHING_SHIPMENT
+    return Refusal(code=reason, position=item.position, detail=str(sentence(reason)))

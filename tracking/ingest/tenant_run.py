@@ -34,16 +34,7 @@ class TenantRun:
         """Locks the shipments concerned in id order and stores new versions; the run derives once all parts are in."""
         candidates = self._candidates()
         versions = self._earlier_versions()
-        held = frozenset[tuple[str, str]]().union(*(c.refs for c in candidates))
-        wanted: list[tuple[Item, set[int]]] = []
-        for item in self.items:
-            assert item.event is not None
-            if held.isdisjoint(item.all_refs) and versions.keys().isdisjoint(event_keys(item)):
-                continue
-            ids_now = self._allowed(item, matching.concerned(item.event, item.at, candidates), candidates)
-            earlier = set().union(*(versions.get(k, set()) for k in event_keys(item)))
-            if ids_now | earlier:
-                wanted.append((item, ids_now))
+        wanted = self._wanted(candidates, versions)
         touched = sorted({i for item, now in wanted for i in now | self._earlier(item, versions)})
         if not touched:
             return
@@ -61,6 +52,22 @@ class TenantRun:
         for shipment in shipments:
             if shipment.pk in changed:
                 touched_now[shipment.pk] = (shipment, sightings[shipment.pk])
+
+    def _wanted(
+        self, candidates: Sequence[matching.Candidate], versions: Mapping[str, set[int]]
+    ) -> list[tuple[Item, set[int]]]:
+        """The items that concern this account, each with the shipments that it speaks of now."""
+        held = frozenset[tuple[str, str]]().union(*(c.refs for c in candidates))
+        wanted: list[tuple[Item, set[int]]] = []
+        for item in self.items:
+            assert item.event is not None
+            if held.isdisjoint(item.all_refs) and versions.keys().isdisjoint(event_keys(item)):
+                continue
+            ids_now = self._allowed(item, matching.concerned(item.event, item.at, candidates), candidates)
+            earlier = set().union(*(versions.get(k, set()) for k in event_keys(item)))
+            if ids_now | earlier:
+                wanted.append((item, ids_now))
+        return wanted
 
     def _allowed(self, item: Item, found: Sequence[int], candidates: Sequence[matching.Candidate]) -> set[int]:
         """Of the shipments that are meant, those that this source may report on (G11)."""

@@ -54,6 +54,9 @@ from tracking.models.sources import (
     SourceSetting,
     ZoneRule,
 )
+from tracking.models.uploads import (
+    UploadDraft,
+)
 
 __all__ = [
     "Acknowledgement",
@@ -86,6 +89,7 @@ __all__ = [
     "Source",
     "SourceSetting",
     "Terminal",
+    "UploadDraft",
     "Vessel",
     "VisitRow",
     "ZoneRule",
