@@ -24,9 +24,10 @@ def messages(key: str) -> list[Path]:
 
 
 def mapping_of(path: Path) -> dict[str, Any]:
-    """The mapping of a message's family (what stands before the first hyphen of its name); empty if there is none."""
-    mapping = path.parent / f"{path.stem.partition('-')[0]}.mapping.json"
-    return dict(json.loads(mapping.read_text("utf-8"))) if mapping.exists() else {}
+    """The mapping of a message, or of its family (what stands before the first hyphen of its name); empty if none."""
+    names = (path.stem, path.stem.partition("-")[0])
+    mapping = next((m for name in names if (m := path.parent / f"{name}.mapping.json").exists()), None)
+    return dict(json.loads(mapping.read_text("utf-8"))) if mapping else {}
 
 
 def partner_of(path: Path) -> Partner:
