@@ -20,7 +20,7 @@ from portal.web.tables import capped
 from portal.web.templatetags.ui import time_at
 from tracking import crossings, wording
 from tracking.filters import ShipmentFilter
-from tracking.ops_views import quarantine_url
+from tracking.quarantine_pages import quarantine_url
 from tracking.selectors import MOST_COUNTED, home_counts, home_latest, home_worst
 from tracking.source_views import since_midnight, source_state
 from tracking.standing import Standing

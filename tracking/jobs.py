@@ -7,7 +7,7 @@ from typing import Any
 
 from portal.outbox.handlers import handler
 from tracking.ingest import message_process
-from tracking.services import waiting_match
+from tracking.services import batch_step, waiting_match
 
 
 @handler("tracking.process_message")
@@ -20,3 +20,9 @@ def process_message(payload: dict[str, Any], at: datetime) -> None:
 def match_waiting(payload: dict[str, Any], at: datetime) -> None:
     """Tries waiting events again: those of a message, or those that name one of the references."""
     waiting_match(refs=payload.get("refs", "").split(), message=payload.get("message", ""), at=at)
+
+
+@handler("tracking.quarantine_batch")
+def quarantine_batch(payload: dict[str, Any], at: datetime) -> None:
+    """The next step of a decision about many quarantined events; the last one finishes it."""
+    batch_step(batch=payload["batch"], at=at)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import ops_views, shipment_views, source_views, views
+from tracking import ops_views, quarantine_views, shipment_views, source_views, views
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
 
 urlpatterns = [
-    path("quarantine", ops_views.Quarantine.as_view(), name="tracking_quarantine"),
-    path(_ITEM, ops_views.QuarantineItem.as_view(), name="tracking_quarantine_item"),
-    path(f"{_ITEM}/replay", ops_views.QuarantineReplay.as_view(), name="tracking_quarantine_replay"),
+    path("quarantine", quarantine_views.Quarantine.as_view(), name="tracking_quarantine"),
+    path("quarantine/many", quarantine_views.QuarantineBulk.as_view(), name="tracking_quarantine_bulk"),
     path(
-        "quarantine/<str:public_id>/discard", ops_views.QuarantineDiscard.as_view(), name="tracking_quarantine_discard"
+        "quarantine/many/<str:batch>", quarantine_views.QuarantineBatchPage.as_view(), name="tracking_quarantine_batch"
     ),
+    path(_ITEM, quarantine_views.QuarantineItem.as_view(), name="tracking_quarantine_item"),
+    path(f"{_ITEM}/replay", quarantine_views.QuarantineReplay.as_view(), name="tracking_quarantine_replay"),
+    path(f"{_ITEM}/discard", quarantine_views.QuarantineDiscard.as_view(), name="tracking_quarantine_discard"),
+    path(f"{_ITEM}/correct", quarantine_views.QuarantineCorrect.as_view(), name="tracking_quarantine_correct"),
+    path(f"{_ITEM}/map", quarantine_views.QuarantineMap.as_view(), name="tracking_quarantine_map"),
+    path(f"{_ITEM}/zone", quarantine_views.QuarantineZone.as_view(), name="tracking_quarantine_zone"),
     path("messages/<str:public_id>", ops_views.Message.as_view(), name="tracking_message"),
     path("messages/<str:public_id>/raw", ops_views.MessageRaw.as_view(), name="tracking_message_raw"),
     path("sources", source_views.Sources.as_view(), name="tracking_sources"),

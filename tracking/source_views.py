@@ -22,7 +22,7 @@ from tracking import crossings, services, wording
 from tracking.crossings import SourceLine
 from tracking.forms import SourceForm
 from tracking.models import Source
-from tracking.ops_views import quarantine_url
+from tracking.quarantine_pages import quarantine_url
 from tracking.types import SourceKind
 
 _ACCOUNTS_REASON: Final = "sources: the accounts that a new source can belong to"

@@ -24,7 +24,8 @@ from tests import cast
 from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
-from tracking.models import Quarantined, SightingRow
+from tracking.models import BatchAction, Quarantined, SightingRow
+from tracking.services import batch_start
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -167,11 +168,30 @@ def _desk(world: World) -> dict[str, str]:
     return {
         "people:staff_member:public_id": spare.public_id,
         "people:staff_invitation_revoke:public_id": made.invitation.public_id,
-        **{f"tracking:quarantine_{p}:public_id": world.quarantined for p in ("item", "replay", "discard")},
+        **{
+            f"tracking:quarantine_{p}:public_id": world.quarantined
+            for p in (
+                "item",
+                "replay",
+                "discard",
+                "correct",
+                "map",
+                "zone",
+            )
+        },
+        "tracking:quarantine_batch:batch": _batch(world),
         "tracking:message:public_id": world.message,
         "tracking:message_raw:public_id": world.message,
         **{f"demo:{p}:name": "nothing-here" for p in ("letter", "letter_html")},
     }
+
+
+def _batch(world: World) -> str:
+    """A decision about many quarantined events."""
+    with as_tenant(OPERATOR_ID):
+        item = Quarantined.objects.get(public_id=world.quarantined).pk
+        return batch_start(batch=nothing(), action=BatchAction.REPLAY, items=[item], reason="", at=NOW,
+                           actor="test").batch  # fmt: skip
 
 
 def nothing() -> str:

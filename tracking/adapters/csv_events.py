@@ -16,7 +16,19 @@ from tracking.csvtable import Row
 from tracking.fields import Fault
 from tracking.instants import Written
 from tracking.reasons import Reason
-from tracking.types import PLAIN, Adapter, CanonicalEvent, Classifier, Kind, Parsed, Partner, Precision, Refusal
+from tracking.types import (
+    PLAIN,
+    Adapter,
+    CanonicalEvent,
+    Classifier,
+    Kind,
+    Parsed,
+    Partner,
+    Precision,
+    Refusal,
+    StatusRule,
+    Subject,
+)
 
 COLUMNS: Final = (
     "source", "source_event_id", "shipment_ref", "container", "booking", "account", "kind", "code", "classifier",
@@ -24,6 +36,7 @@ COLUMNS: Final = (
     "vessel_imo", "voyage", "retracts",
 )  # fmt: skip
 NEEDED: Final = frozenset({"code", "classifier", "event_time"})
+LISTED: Final = "csv"  # the list of a partner table that its codes stand in
 _REFERENCES: Final = ("shipment_ref", "container", "booking")
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _CLASSIFIERS: Final = {classifier.value: classifier for classifier in Classifier}
@@ -36,7 +49,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
 
     Raises Unreadable for the file as a whole: no header, unknown columns (by name), not UTF-8.
     """
-    found = list(_events(csvtable.read(raw, columns=COLUMNS, needed=NEEDED)))
+    found = list(_events(csvtable.read(raw, columns=COLUMNS, needed=NEEDED), partner))
     return Parsed(
         events=tuple(e for e in found if isinstance(e, CanonicalEvent)),
         refusals=tuple(r for r in found if isinstance(r, Refusal)),
@@ -55,28 +68,29 @@ def recognises(raw: bytes) -> bool:
     return {"event_time", "code"} <= names
 
 
-def _events(rows: Iterator[Row | Refusal]) -> Iterator[CanonicalEvent | Refusal]:
+def _events(rows: Iterator[Row | Refusal], partner: Partner = PLAIN) -> Iterator[CanonicalEvent | Refusal]:
     for row in rows:
         if isinstance(row, Refusal):
             yield row
             continue
         try:
-            yield _event(row)
+            yield _event(row, partner)
         except Fault as fault:
             yield row.refusal(fault)
 
 
-def _event(row: Row) -> CanonicalEvent:
+def _event(row: Row, partner: Partner) -> CanonicalEvent:
     retracts = cells.text(row, "retracts", 500) or None
     if retracts is None and not any(row.cells.get(name) for name in _REFERENCES):
         raise Fault(Reason.NO_REFERENCE, row.at())
-    kind, code = _kind_and_code(row, retracts)
+    rule = partner.rule(LISTED, cells.text(row, "code").upper())
+    kind, code = _kind_and_code(row, retracts, rule)
     when = _when(row, retracts)
     created = cells.instant(row, "source_created_at")
     warnings: list[str] = []
     container, imo = _container(row, warnings), _imo(row, warnings)
     booking, ref = cells.text(row, "booking") or None, cells.text(row, "shipment_ref") or None
-    paper = _paper(kind, code)
+    paper = (rule.document_type if rule else None) or _paper(kind, code)
     return CanonicalEvent(
         position=row.at("event_time"),
         kind=kind,
@@ -88,10 +102,12 @@ def _event(row: Row) -> CanonicalEvent:
         offset_minutes=when.offset_minutes if when else None,
         container=container,
         container_ok=identifiers.container_ok(container) if container else None,
-        laden=cells.yes_no(row, "laden", _LADEN),
+        laden=_laden(row, rule),
         place=cells.place(row, "place") or None,
         facility=identifiers.upper(cells.text(row, "facility", 32)) or None,
-        mode=cells.code(row, "mode", _MODES),
+        mode=cells.code(row, "mode", _MODES) or (rule.mode if rule else None),
+        place_role=rule.place_role if rule else None,
+        rule=f"partner table: {LISTED} {cells.text(row, 'code').upper()}" if rule else "",
         booking=booking,
         shipment_ref=ref,
         account=cells.text(row, "account") or None,
@@ -110,8 +126,12 @@ def _event(row: Row) -> CanonicalEvent:
     )
 
 
-def _kind_and_code(row: Row, retracts: str | None) -> tuple[Kind, str]:
-    """The kind may be left out, since the code says it; a withdrawal needs neither."""
+def _kind_and_code(row: Row, retracts: str | None, rule: StatusRule | None) -> tuple[Kind, str]:
+    """The kind may be left out, since the code says it; a withdrawal needs neither. The partner's own word wins."""
+    if rule is not None:
+        if rule.is_ignored:
+            raise Fault(Reason.NOT_TRACKED, row.at("code"))
+        return rule.kind, rule.code
     kind, code = cells.code(row, "kind", _KINDS), cells.text(row, "code").upper()
     if not code:
         if retracts is None:
@@ -119,8 +139,15 @@ def _kind_and_code(row: Row, retracts: str | None) -> tuple[Kind, str]:
         return kind or Kind.EQUIPMENT, ""
     usual = codes.kind_of(code)
     if usual is None or (code != codes.DELIVERY_FAILED and kind not in (None, usual)):
-        raise Fault(Reason.UNKNOWN_CODE, row.at("code"), f"It is {code[:40]!a}{f' of {kind}' if kind else ''}.")
+        raise Fault(
+            Reason.UNKNOWN_CODE, row.at("code"), f"It is {code[:40]!a}{f' of {kind}' if kind else ''}.",
+            subject=Subject(listed=LISTED, code=code[:40]),
+        )  # fmt: skip
     return kind or usual, code
+
+
+def _laden(row: Row, rule: StatusRule | None) -> bool | None:
+    return rule.laden if rule and rule.laden is not None else cells.yes_no(row, "laden", _LADEN)
 
 
 def _classifier(row: Row, retracts: str | None) -> Classifier:

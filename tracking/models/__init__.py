@@ -3,8 +3,16 @@
 What arrived is never changed; what is derived can be rebuilt from it (1.5).
 """
 
-from tracking.models.derived import MilestoneRow
-from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
+from tracking.models.derived import HeardFrom, MilestoneRow, SourceDay
+from tracking.models.messages import (
+    BatchAction,
+    InboundMessage,
+    MessageState,
+    QuarantineBatch,
+    Quarantined,
+    QuarantineState,
+    RawBody,
+)
 from tracking.models.places import Place
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
 from tracking.models.sightings import SightingRow
@@ -12,14 +20,17 @@ from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, So
 
 __all__ = [
     "AcknowledgementKind",
+    "BatchAction",
     "CommitmentRow",
     "Container",
+    "HeardFrom",
     "InboundMessage",
     "Leg",
     "MessageState",
     "MilestoneRow",
     "PartnerCode",
     "Place",
+    "QuarantineBatch",
     "QuarantineState",
     "Quarantined",
     "RawBody",
@@ -28,6 +39,7 @@ __all__ = [
     "Shipment",
     "SightingRow",
     "Source",
+    "SourceDay",
     "SourceSetting",
     "ZoneRule",
 ]

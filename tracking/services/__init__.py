@@ -1,10 +1,19 @@
 """Writes of tracking, by what they concern. Messages are applied by ingest; state is derived by derivation.py."""
 
+from tracking.services.batches import (
+    batch_start,
+    batch_step,
+)
+from tracking.services.partners import (
+    partner_code_set,
+)
 from tracking.services.places import (
+    place_zone_set,
     places_load,
 )
 from tracking.services.quarantine import (
     AlreadyDecided,
+    quarantine_correct,
     quarantine_discard,
     quarantine_replay,
     waiting_match,
@@ -31,9 +40,14 @@ __all__ = [
     "ShipmentSpec",
     "SourceExists",
     "UnknownPlace",
+    "batch_start",
+    "batch_step",
     "commitment_change",
     "dcsa_secret",
+    "partner_code_set",
+    "place_zone_set",
     "places_load",
+    "quarantine_correct",
     "quarantine_discard",
     "quarantine_replay",
     "shipment_register",
