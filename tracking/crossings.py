@@ -15,6 +15,7 @@ from django.db.models import Count, F, Func, IntegerField, QuerySet, Sum
 
 from portal.tenancy.models import Tenant, TenantKind
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
+from tracking.freshness import Freshness, freshness_of
 from tracking.models import (
     InboundMessage,
     MessageState,
@@ -28,7 +29,6 @@ from tracking.reasons import Reason
 from tracking.selectors import in_standing
 from tracking.standing import Standing
 
-SILENT_AFTER: Final = timedelta(hours=24)  # feed_outage_hours (section 12)
 MOST_ITEMS: Final = 500
 MOST_VALUES: Final = 60  # of a filter's menu
 MOST_CHOSEN: Final = 50_000  # for one decision
@@ -193,15 +193,16 @@ class SourceLine:
     duplicate: int
     quarantined: int
     waiting: int  # open in quarantine
+    fresh: Freshness
 
-    def is_silent(self, now: datetime) -> bool:
-        """Active, and not heard for a day (`feed_outage_hours`)."""
-        heard = self.source.last_heard_at or self.source.created_at
-        return self.source.is_active and now - heard > SILENT_AFTER
+    @property
+    def is_silent(self) -> bool:
+        """Silent for longer than it may be."""
+        return self.fresh.is_silent
 
 
-def source_lines(*, since: datetime) -> list[SourceLine]:
-    """All sources with the day's counts, by name; three queries."""
+def source_lines(*, since: datetime, now: datetime) -> list[SourceLine]:
+    """All sources with the day's counts and their rhythm, by name; four queries."""
     today = {
         row["source_id"]: row
         for row in InboundMessage.objects.filter(received_at__gte=since)
@@ -216,12 +217,14 @@ def source_lines(*, since: datetime) -> list[SourceLine]:
     waiting = dict(open_items.values_list("source_id").annotate(n=Count("id")))
     nothing = {"messages": 0, "accepted": 0, "duplicate": 0, "quarantined": 0}
     lines = []
-    for source in Source.objects.select_related("tenant").order_by("name", "key"):
+    sources = list(Source.objects.select_related("tenant").order_by("name", "key"))
+    fresh = freshness_of(sources, at=now)
+    for source in sources:
         told = today.get(source.pk, nothing)
         lines.append(
             SourceLine(
                 source, told["messages"], told["accepted"], told["duplicate"], told["quarantined"],
-                waiting.get(source.pk, 0),
+                waiting.get(source.pk, 0), fresh[source.pk],
             )
         )  # fmt: skip
     return lines
@@ -252,7 +255,7 @@ def desk(*, now: datetime, since: datetime) -> Desk:
         quarantined=Quarantined.objects.filter(state=QuarantineState.OPEN).count(),
         unapplied=InboundMessage.objects.filter(state=MessageState.RECEIVED).count(),
         accounts=by_account,
-        lines=source_lines(since=since),
+        lines=source_lines(since=since, now=now),
     )
 
 

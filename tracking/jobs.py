@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from portal.outbox.handlers import handler
+from portal.outbox.handlers import due_work, handler
 from tracking.ingest import message_process
-from tracking.services import batch_step, waiting_match
+from tracking.services import batch_step, silence_note, waiting_match
 
 
 @handler("tracking.process_message")
@@ -26,3 +26,9 @@ def match_waiting(payload: dict[str, Any], at: datetime) -> None:
 def quarantine_batch(payload: dict[str, Any], at: datetime) -> None:
     """The next step of a decision about many quarantined events; the last one finishes it."""
     batch_step(batch=payload["batch"], at=at)
+
+
+@due_work("tracking.silence")
+def silence(at: datetime) -> None:
+    """Tells of sources that have fallen silent or speak again, once for each silence."""
+    silence_note(at=at)

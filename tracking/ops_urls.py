@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import ops_views, quarantine_views, shipment_views, source_views, views
+from tracking import ops_views, quarantine_views, readiness_views, shipment_views, source_views, views
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
@@ -23,6 +23,9 @@ urlpatterns = [
     path(f"{_ITEM}/zone", quarantine_views.QuarantineZone.as_view(), name="tracking_quarantine_zone"),
     path("messages/<str:public_id>", ops_views.Message.as_view(), name="tracking_message"),
     path("messages/<str:public_id>/raw", ops_views.MessageRaw.as_view(), name="tracking_message_raw"),
+    path("readiness", readiness_views.Readiness.as_view(), name="tracking_readiness"),
+    path("readiness.csv", readiness_views.ReadinessCsv.as_view(), name="tracking_readiness_csv"),
+    path("readiness/units", readiness_views.ReadinessUnits.as_view(), name="tracking_readiness_units"),
     path("sources", source_views.Sources.as_view(), name="tracking_sources"),
     path("sources/new", source_views.NewSource.as_view(), name="tracking_source_new"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 QUARTER: Final = timedelta(minutes=15)
@@ -101,9 +102,8 @@ class Rhythm:
 def rhythm(slots: Iterable[int]) -> Rhythm:
     """What quarter-hours with news tell, in any order and however often each is named."""
     known = sorted(set(slots))
-    gaps = sorted(b - a for a, b in zip(known, known[1:], strict=False))
+    gaps = sorted(b - a for a, b in pairwise(known))
     if len(gaps) < ENOUGH:
         return Rhythm(len(gaps))
-    return Rhythm(
-        len(gaps), QUARTER * gaps[-(-len(gaps) * 50 // 100) - 1], QUARTER * gaps[-(-len(gaps) * 90 // 100) - 1]
-    )
+    median, p90 = (QUARTER * gaps[-(-len(gaps) * share // 100) - 1] for share in (50, 90))  # the nearest rank
+    return Rhythm(len(gaps), median, p90)

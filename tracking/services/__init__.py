@@ -26,6 +26,9 @@ from tracking.services.shipments import (
     shipment_register,
     shipments_register,
 )
+from tracking.services.silence import (
+    silence_note,
+)
 from tracking.services.sources import (
     SourceExists,
     dcsa_secret,
@@ -52,6 +55,7 @@ __all__ = [
     "quarantine_replay",
     "shipment_register",
     "shipments_register",
+    "silence_note",
     "source_create",
     "source_secret_rotate",
     "source_setting_set",

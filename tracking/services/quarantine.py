@@ -19,7 +19,7 @@ class AlreadyDecided(PortalError):
     """Somebody else replayed or discarded it before."""
 
     code, status = "already_decided", 409
-    message = _("This event was already replayed, corrected or discarded.")
+    message = _("This event was already replayed or discarded, or sent again corrected.")
 
 
 @transaction.atomic

@@ -1,0 +1,269 @@
+"""How ready a lane's data is: which critical milestones are missing, from whom, since when, wrong, late or by hand; and
+whether there is history enough to compute and to promise (R2.4 to R2.6, R3.1, R3.2, R7.1).
+
+Reads over accounts, inside a crossing; counted in the database from the derived milestones, two statements for any
+number of lanes. The close judges each month for itself: this is what the desk can act on before it does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connections
+
+from portal.lib.periods import local_date
+from portal.tenancy.context import OPERATOR_ALIAS
+from portal.tenancy.selectors import installation, operator_zone
+from tracking.milestones import chain, critical_five, final_of
+from tracking.models import Source
+from tracking.types import FinalMilestone, Milestone, Mode, SourceKind
+
+WINDOW: Final = timedelta(days=90)
+LATE_HOURS: Final = ("6", "24", "48", "72")  # that may be asked for
+WHATS: Final = ("missing", "wrong", "late", "manual")
+MOST_UNITS: Final = 200
+MOST_LANES: Final = 300
+MONTHS: Final = 12  # closed months of a history
+LEAST_MONTHS: Final = 6
+LEAST_UNITS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which units: of one account or all, of one lane or all; after how many hours an actual counts as late."""
+
+    account: int | None = None  # tenant id
+    lane: str = ""
+    late_hours: int = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One critical milestone of one lane; the counts are of units (R2.4, R2.5)."""
+
+    milestone: str
+    required: int
+    captured: int
+    wrong: int  # captured, with a conflict between sources
+    late: int  # captured, and heard later than asked
+    manual: int  # captured by hand
+    oldest: datetime | None  # when the longest missing one was expected
+    last_heard: datetime | None
+    reporter: str  # the source that reports it most on this lane; empty: nobody does
+    median: timedelta | None  # of recorded minus happened
+    p90: timedelta | None
+
+    @property
+    def missing(self) -> int:
+        """Required and not captured."""
+        return self.required - self.captured
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """One lane of the window with its critical milestones in chain order."""
+
+    code: str
+    slots: list[Slot] = field(default_factory=list)
+    units: int = 0  # with at least one required milestone
+    complete: int = 0
+    months: int = 0  # of the last twelve ended ones, with units
+    history: int = 0  # units of those months
+    least: int = 10  # `min_n_percent`
+
+    def total(self, name: str) -> int:
+        """The sum of a count over its milestones."""
+        return sum(getattr(s, name) for s in self.slots)
+
+    @property
+    def grade(self) -> str:
+        """A, B or C by completeness and conflicts (R3.1), as far as they are known before a close; empty without units."""
+        if not self.units:
+            return ""
+        wrong, captured = self.total("wrong"), self.total("captured")
+        if 100 * self.complete >= 95 * self.units and 100 * wrong <= 2 * captured:
+            return "A"
+        return "B" if 100 * self.complete >= 85 * self.units else "C"
+
+    @property
+    def can_compute(self) -> bool:
+        """Units enough for rates instead of counts (R0.6, R3.2), and data good enough to publish (R3.1)."""
+        return self.units >= self.least and self.grade in ("A", "B")
+
+    @property
+    def can_promise(self) -> bool:
+        """History enough for a target (R7.1)."""
+        return self.months >= LEAST_MONTHS and self.history >= LEAST_UNITS
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """One unit behind a cell."""
+
+    tenant_id: int
+    shipment: str  # public id
+    ref: str
+    lane: str
+    milestone: str
+    expected: datetime | None
+    happened: datetime | None
+    heard: datetime | None
+    source: str
+
+
+# --- the question ---
+
+_UNITS: Final = """
+with steps as (
+  select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bool[], %s::int[])
+      as t(final, mode, slot, milestone, place, critical, last_place)
+), units as (
+  select tenant_id, id, public_id, ref, lane, final_milestone, mode from tracking_shipment
+   where due_at >= %s and due_at < %s and status <> 'CANCELLED'
+     and (%s::bigint is null or tenant_id = %s) and (%s = '' or lane = %s)
+), heard as (
+  select u.tenant_id, u.id, u.public_id, u.ref, u.lane, t.slot, t.place, t.critical, t.last_place,
+         min(m.act_at) filter (where m.container = '') as act_at,
+         (array_agg(m.act_source order by m.act_at) filter (where m.container = '' and m.act_at is not null))[1]
+           as act_source,
+         min(m.act_recorded_at) filter (where m.container = '') as recorded_at,
+         bool_or(m.act_at is not null) as any_act,
+         max(coalesce(m.est_at, m.pln_at)) filter (where m.container = '' and m.act_at is null) as expected_at,
+         coalesce(bool_or(m.is_conflict) filter (where m.container = ''), false) as is_conflict
+    from units u
+    join steps t on t.final = u.final_milestone and t.mode = u.mode
+    left join tracking_milestonerow m
+      on m.tenant_id = u.tenant_id and m.shipment_id = u.id and m.milestone = t.milestone
+   group by u.tenant_id, u.id, u.public_id, u.ref, u.lane, t.slot, t.place, t.critical, t.last_place
+), judged as (
+  select *, act_at is not null as captured,
+         max(place) filter (where any_act) over unit as furthest,
+         bool_or(place = last_place and act_at is not null) over unit as is_final,
+         coalesce(expected_at, case when slot = 'EMPTY_RETURN' then
+           max(act_at) filter (where slot = 'GATE_OUT_FULL') over unit + make_interval(days => %s) end) as due_at
+    from heard window unit as (partition by tenant_id, id)
+), slots as (
+  select *, captured and is_conflict as is_wrong,
+         captured and recorded_at - act_at > make_interval(hours => %s) as is_late,
+         captured and act_source = any(%s) as is_manual
+    from judged
+   where critical and (captured or furthest > place or (is_final and place <= last_place)
+                       or due_at + make_interval(hours => %s) <= %s)
+)
+"""
+_LANES: Final = (
+    _UNITS
+    + """
+select lane, slot, min(place), count(*), count(*) filter (where captured), count(*) filter (where is_wrong),
+       count(*) filter (where is_late), count(*) filter (where is_manual),
+       min(due_at) filter (where not captured), max(recorded_at),
+       coalesce(mode() within group (order by act_source) filter (where captured), ''),
+       percentile_disc(0.5) within group (order by recorded_at - act_at) filter (where captured),
+       percentile_disc(0.9) within group (order by recorded_at - act_at) filter (where captured),
+       (select count(*) from (select bool_and(o.captured) as whole from slots o where o.lane = s.lane
+                               group by o.tenant_id, o.id) as u) as units,
+       (select count(*) from (select bool_and(o.captured) as whole from slots o where o.lane = s.lane
+                               group by o.tenant_id, o.id) as u where whole) as complete
+  from slots s group by lane, slot order by lane, min(place)
+"""
+)
+_BEHIND: Final = (
+    _UNITS
+    + """
+select tenant_id, public_id, ref, lane, slot, due_at, act_at, recorded_at, coalesce(act_source, '')
+  from slots
+ where (%s = '' or slot = %s)
+   and case %s when 'missing' then not captured when 'wrong' then is_wrong when 'late' then is_late else is_manual end
+ order by coalesce(due_at, act_at), tenant_id, id limit %s
+"""
+)
+_HISTORY: Final = """
+select lane, count(distinct due_period), count(*) from tracking_shipment
+ where due_period >= %s and due_period < %s and status <> 'CANCELLED'
+   and (%s::bigint is null or tenant_id = %s) and (%s = '' or lane = %s)
+ group by lane
+"""
+
+
+def _steps() -> list[list[Any]]:
+    """The chains of every kind of shipment as columns; a milestone that may stand for a slot has a line of its own."""
+    rows: list[tuple[Any, ...]] = []
+    for final in FinalMilestone:
+        for mode in Mode:
+            order, critical = chain(final, mode), critical_five(final, mode)
+            last = order.index(final_of(final))
+            for place, slot in enumerate(order):
+                stand_in = final == FinalMilestone.CY and slot == Milestone.EMPTY_RETURN
+                for milestone in (slot, Milestone.DELIVERED) if stand_in else (slot,):
+                    rows.append((final.value, mode.value, slot.value, milestone.value, place, slot in critical, last))
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _parameters(asked: Asked, at: datetime) -> list[Any]:
+    found = installation()
+    own = found.parameters if found else {}
+    manual = list(Source.objects.filter(kind=SourceKind.MANUAL).values_list("key", flat=True))
+    return [
+        *_steps(), at - WINDOW, at, *_narrowed(asked), int(own.get("empty_return_days", 21)), asked.late_hours,
+        manual, int(own.get("overdue_hours", 48)), at,
+    ]  # fmt: skip
+
+
+def _narrowed(asked: Asked) -> list[Any]:
+    return [asked.account, asked.account, asked.lane, asked.lane]
+
+
+def _ask(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connections[OPERATOR_ALIAS].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+# --- the answers ---
+
+
+def lanes(asked: Asked, *, at: datetime) -> list[Lane]:
+    """The lanes of the window, those with the most missing first; the staff's own look over accounts (R7.9)."""
+    found = installation()
+    own = found.parameters if found else {}
+    least = int(own.get("min_n_percent", 10))
+    made: dict[str, Lane] = {}
+    for row in _ask(_LANES, _parameters(asked, at)):
+        lane = made.setdefault(row[0], Lane(code=row[0], least=least, units=row[13], complete=row[14]))
+        lane.slots.append(
+            Slot(
+                milestone=row[1], required=row[3], captured=row[4], wrong=row[5], late=row[6], manual=row[7],
+                oldest=row[8], last_heard=row[9], reporter=row[10], median=row[11], p90=row[12],
+            )
+        )  # fmt: skip
+    first, last = _months(at)
+    for code, months, units in _ask(_HISTORY, [first, last, *_narrowed(asked)]):
+        if code in made:
+            made[code].months, made[code].history = months, units
+    return sorted(made.values(), key=lambda lane: (-lane.total("missing"), lane.code))
+
+
+def _months(at: datetime) -> tuple[str, str]:
+    """The twelve ended months, as [first, this one)."""
+    today = local_date(at, operator_zone())
+    return f"{today.year - 1}-{today.month:02d}", f"{today.year}-{today.month:02d}"
+
+
+def reporters(found: Sequence[Lane]) -> dict[str, str]:
+    """Milestone -> the source that reports it on most lanes, for lanes on which nobody does."""
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    for lane in found:
+        for slot in lane.slots:
+            if slot.reporter:
+                told[slot.milestone][slot.reporter] += slot.captured
+    return {milestone: counts.most_common(1)[0][0] for milestone, counts in told.items()}
+
+
+def behind(asked: Asked, *, milestone: str, what: str, at: datetime) -> list[Behind]:
+    """The units behind a cell, the longest missing first; 200 at most."""
+    rows = _ask(_BEHIND, [*_parameters(asked, at), milestone, milestone, what, MOST_UNITS])
+    return [Behind(*row) for row in rows]
