@@ -81,7 +81,7 @@ class Lane:
 
     @property
     def grade(self) -> str:
-        """A, B or C by completeness and conflicts (R3.1), as far as they are known before a close; empty without units."""
+        """A, B or C by completeness and conflicts, as far as known before a close (R3.1); empty without units."""
         if not self.units:
             return ""
         wrong, captured = self.total("wrong"), self.total("captured")
@@ -155,32 +155,27 @@ with steps as (
                        or due_at + make_interval(hours => %s) <= %s)
 )
 """
-_LANES: Final = (
-    _UNITS
-    + """
+_LANES: Final = """
+, wholes as (
+  select lane, count(*) as units, count(*) filter (where whole) as complete
+    from (select lane, bool_and(captured) as whole from slots group by lane, tenant_id, id) as u group by lane
+)
 select lane, slot, min(place), count(*), count(*) filter (where captured), count(*) filter (where is_wrong),
        count(*) filter (where is_late), count(*) filter (where is_manual),
        min(due_at) filter (where not captured), max(recorded_at),
        coalesce(mode() within group (order by act_source) filter (where captured), ''),
        percentile_disc(0.5) within group (order by recorded_at - act_at) filter (where captured),
        percentile_disc(0.9) within group (order by recorded_at - act_at) filter (where captured),
-       (select count(*) from (select bool_and(o.captured) as whole from slots o where o.lane = s.lane
-                               group by o.tenant_id, o.id) as u) as units,
-       (select count(*) from (select bool_and(o.captured) as whole from slots o where o.lane = s.lane
-                               group by o.tenant_id, o.id) as u where whole) as complete
-  from slots s group by lane, slot order by lane, min(place)
+       units, complete
+  from slots join wholes using (lane) group by lane, slot, units, complete order by lane, min(place)
 """
-)
-_BEHIND: Final = (
-    _UNITS
-    + """
+_BEHIND: Final = """
 select tenant_id, public_id, ref, lane, slot, due_at, act_at, recorded_at, coalesce(act_source, '')
   from slots
  where (%s = '' or slot = %s)
    and case %s when 'missing' then not captured when 'wrong' then is_wrong when 'late' then is_late else is_manual end
  order by coalesce(due_at, act_at), tenant_id, id limit %s
 """
-)
 _HISTORY: Final = """
 select lane, count(distinct due_period), count(*) from tracking_shipment
  where due_period >= %s and due_period < %s and status <> 'CANCELLED'
@@ -232,7 +227,7 @@ def lanes(asked: Asked, *, at: datetime) -> list[Lane]:
     own = found.parameters if found else {}
     least = int(own.get("min_n_percent", 10))
     made: dict[str, Lane] = {}
-    for row in _ask(_LANES, _parameters(asked, at)):
+    for row in _ask(_UNITS + _LANES, _parameters(asked, at)):
         lane = made.setdefault(row[0], Lane(code=row[0], least=least, units=row[13], complete=row[14]))
         lane.slots.append(
             Slot(
@@ -265,5 +260,5 @@ def reporters(found: Sequence[Lane]) -> dict[str, str]:
 
 def behind(asked: Asked, *, milestone: str, what: str, at: datetime) -> list[Behind]:
     """The units behind a cell, the longest missing first; 200 at most."""
-    rows = _ask(_BEHIND, [*_parameters(asked, at), milestone, milestone, what, MOST_UNITS])
+    rows = _ask(_UNITS + _BEHIND, [*_parameters(asked, at), milestone, milestone, what, MOST_UNITS])
     return [Behind(*row) for row in rows]

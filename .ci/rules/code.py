@@ -175,7 +175,7 @@ RULES = (
             "tracking/search.py": "search by part through a narrow function",
             "tracking/derivation.py": "the derived columns of many shipments in one statement",
             "portal/checks/walls.py": "reads the catalogue for row security",
-            "tracking/ingest/": "whose reference or event this is (ids only); versions of one event wait in line; days counted",
+            "tracking/ingest/": "whose reference or event this is (ids only); versions of one event wait; days counted",
             "tracking/readiness.py": "the critical milestones of many units, judged and counted in one statement",
             "tracking/selectors.py": "whose source a key names; all counts of the list's filters in one statement",
             "kpis/services.py": "one close at a time, by an advisory lock",
