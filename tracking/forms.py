@@ -85,9 +85,9 @@ _IGNORED: Final = "IGNORED"
 _LADEN: Final = {"LADEN": True, "EMPTY": False}
 
 
-def _meanings() -> list[tuple[str, Any]]:
-    """The canonical codes by kind, with their words."""
-    named = [(kind, sorted(listed)) for kind, listed in codes.BY_KIND.items()]
+def _meanings(only: str) -> list[tuple[str, Any]]:
+    """The canonical codes by kind, with their words; of one kind where the message itself says which."""
+    named = [(kind, sorted(listed)) for kind, listed in codes.BY_KIND.items() if only in ("", kind)]
     groups = {Kind.EQUIPMENT: _("Container"), Kind.TRANSPORT: _("Vessel, train or truck"), Kind.SHIPMENT: _("Papers")}
     choices: list[tuple[str, Any]] = [("", "—"), (_IGNORED, _("Nothing that is tracked: set aside at once"))]
     for kind, listed in named:
@@ -123,10 +123,10 @@ class CodeForm(forms.Form):
         help_text=_("Such as the partner's guide, or a mail."),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         meaning: Any = self.fields["meaning"]
-        meaning.choices = _meanings()
+        meaning.choices = _meanings(kind)
         paper: Any = self.fields["document_type"]
         paper.choices = [("", _("as the message says")), *((c, w) for c, w in PAPERS.items() if c in codes.DOCUMENTS)]
 

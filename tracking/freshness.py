@@ -94,6 +94,8 @@ def freshness_of(sources: Iterable[Source], *, at: datetime) -> dict[int, Freshn
 def span(length: timedelta) -> str:
     """`14 min`, `3 h`, `2 days`: whole, rounded down."""
     minutes = max(0, length // _MINUTE)
+    if not minutes:
+        return _("under a minute")
     if minutes < 120:
         return _("%(n)d min") % {"n": minutes}
     if minutes < 48 * 60:

@@ -31,7 +31,7 @@ from tracking.models import BatchAction, Quarantined, QuarantineState
 from tracking.partners import partner_of
 from tracking.reasons import Reason, sentence
 from tracking.registry import adapter_for
-from tracking.types import Unreadable
+from tracking.types import Kind, Unreadable
 
 WRITERS: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
 ITEM_REASON: Final = "quarantine: one event that could not be used, with its message"
@@ -114,9 +114,14 @@ def _answer(row: Quarantined, alike: Chosen, form: Form | None) -> dict[str, Any
              "are tried again.")  # fmt: skip
     return {
         "title": _("Say what %(code)s means") % {"code": row.code}, "submit": _("Map code and replay"),
-        "action": pages.item_url(row.public_id, "map"), "fields": form or CodeForm(),
+        "action": pages.item_url(row.public_id, "map"), "fields": form or CodeForm(kind=_kind(row)),
         "sentence": said % {"code": row.code, "source": row.source.name, "events": waiting},
     }  # fmt: skip
+
+
+def _kind(row: Quarantined) -> str:
+    """The kind of event that the message itself states; a line of the partner table cannot change it."""
+    return row.agency if row.agency in list(Kind) else ""
 
 
 # --- decisions about one item ---
@@ -212,7 +217,8 @@ class QuarantineMap(_Decide):
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """The line goes to the partner table of the item's source."""
-        row, form = self.item(public_id), CodeForm(request.POST)
+        row = self.item(public_id)
+        form = CodeForm(request.POST, kind=_kind(row))
         if row.reason != Reason.UNKNOWN_CODE or not row.code:
             raise NotFound
         if not form.is_valid():

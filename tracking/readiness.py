@@ -51,7 +51,7 @@ class Slot:
     wrong: int  # captured, with a conflict between sources
     late: int  # captured, and heard later than asked
     manual: int  # captured by hand
-    oldest: datetime | None  # when the longest missing one was expected
+    oldest: datetime | None  # since when the longest missing one is: it was expected, or a later one happened
     last_heard: datetime | None
     reporter: str  # the source that reports it most on this lane; empty: nobody does
     median: timedelta | None  # of recorded minus happened
@@ -109,7 +109,7 @@ class Behind:
     ref: str
     lane: str
     milestone: str
-    expected: datetime | None
+    since: datetime | None  # of a missing one
     happened: datetime | None
     heard: datetime | None
     source: str
@@ -144,10 +144,12 @@ with steps as (
          max(place) filter (where any_act) over unit as furthest,
          bool_or(place = last_place and act_at is not null) over unit as is_final,
          coalesce(expected_at, case when slot = 'EMPTY_RETURN' then
-           max(act_at) filter (where slot = 'GATE_OUT_FULL') over unit + make_interval(days => %s) end) as due_at
+           max(act_at) filter (where slot = 'GATE_OUT_FULL') over unit + make_interval(days => %s) end) as due_at,
+         min(act_at) over (unit order by place rows between 1 following and unbounded following) as overtaken_at
     from heard window unit as (partition by tenant_id, id)
 ), slots as (
   select *, captured and is_conflict as is_wrong,
+         case when not captured then coalesce(due_at, overtaken_at) end as since_at,
          captured and recorded_at - act_at > make_interval(hours => %s) as is_late,
          captured and act_source = any(%s) as is_manual
     from judged
@@ -162,7 +164,7 @@ _LANES: Final = """
 )
 select lane, slot, min(place), count(*), count(*) filter (where captured), count(*) filter (where is_wrong),
        count(*) filter (where is_late), count(*) filter (where is_manual),
-       min(due_at) filter (where not captured), max(recorded_at),
+       min(since_at), max(recorded_at),
        coalesce(mode() within group (order by act_source) filter (where captured), ''),
        percentile_disc(0.5) within group (order by recorded_at - act_at) filter (where captured),
        percentile_disc(0.9) within group (order by recorded_at - act_at) filter (where captured),
@@ -170,11 +172,11 @@ select lane, slot, min(place), count(*), count(*) filter (where captured), count
   from slots join wholes using (lane) group by lane, slot, units, complete order by lane, min(place)
 """
 _BEHIND: Final = """
-select tenant_id, public_id, ref, lane, slot, due_at, act_at, recorded_at, coalesce(act_source, '')
+select tenant_id, public_id, ref, lane, slot, since_at, act_at, recorded_at, coalesce(act_source, '')
   from slots
  where (%s = '' or slot = %s)
    and case %s when 'missing' then not captured when 'wrong' then is_wrong when 'late' then is_late else is_manual end
- order by coalesce(due_at, act_at), tenant_id, id limit %s
+ order by coalesce(since_at, act_at), tenant_id, id limit %s
 """
 _HISTORY: Final = """
 select lane, count(distinct due_period), count(*) from tracking_shipment

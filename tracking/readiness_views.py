@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.tenancy.models import Tenant
 from portal.tenancy.selectors import operator_zone
@@ -140,7 +141,9 @@ def _compute(lane: Lane) -> dict[str, str]:
 
 
 def _promise(lane: Lane) -> dict[str, str]:
-    told = _("%(units)d units in %(months)d months") % {"units": lane.history, "months": lane.months}
+    told = ngettext("%(units)d units in %(months)d month", "%(units)d units in %(months)d months", lane.months) % {
+        "units": lane.history, "months": lane.months,
+    }  # fmt: skip
     if lane.can_promise:
         return {"tone": "ok", "label": _("Yes"), "why": told}
     wanted = _("100 in at least 6 are needed (R7.1)")
@@ -185,7 +188,7 @@ class ReadinessUnits(_ReadinessView):
             "rows": [
                 {"ref": one.ref, "url": _shipment_url(by_id.get(one.tenant_id), one.shipment),
                  "account": by_id[one.tenant_id].name if one.tenant_id in by_id else "", "lane": one.lane,
-                 "milestone": wording.milestone(one.milestone), "expected": one.expected, "happened": one.happened,
+                 "milestone": wording.milestone(one.milestone), "since": one.since, "happened": one.happened,
                  "heard": one.heard, "source": one.source, "zone": zone}
                 for one in found
             ],

@@ -85,6 +85,8 @@ def test_a_later_milestone_makes_the_earlier_ones_required(acme) -> None:
     assert by == {"GATE_IN_FULL": (2, 2), "VESSEL_DEPARTED": (2, 2), "VESSEL_ARRIVED": (2, 1), "GATE_OUT_FULL": (2, 2),
                   "DELIVERED": (1, 1)}  # fmt: skip
     assert (lane.units, lane.complete, lane.grade) == (2, 1, "C")
+    # nothing was ever expected of it: it is missing since the gate-out that overtook it
+    assert lane.slots[2].oldest == NOW - timedelta(days=5, hours=1)
 
 
 @pytest.mark.req("R2.4")

@@ -337,3 +337,20 @@ def test_who_may_not_decide_sees_no_boxes(acme) -> None:
     assert "Correct as a new message" not in reader.get(f"/ops/quarantine/{item.public_id}").content.decode()
     assert reader.get(f"/ops/quarantine/{item.public_id}/correct").status_code == 403
     assert reader.post("/ops/quarantine/many", {"item": [item.public_id], "action": "REPLAY"}).status_code == 403
+
+
+@pytest.mark.req("G5")
+def test_a_dcsa_code_is_explained_within_the_kind_that_the_event_states(acme, desk) -> None:
+    src, made = source(), shipment(acme)
+    event = equipment("GTIN", number_of(made), "2026-03-01T10:00:00+08:00")
+    take(src, [{**event, "equipmentEventTypeCode": "gtix"}], at=NOW)
+    item = rows_of(src)[0]
+    assert (item.listed, item.agency, item.code) == ("dcsa", "EQUIPMENT", "GTIX")
+    page = desk.get(f"/ops/quarantine/{item.public_id}").content.decode()
+    assert 'value="GTIN"' in page
+    assert 'value="DEPA"' not in page
+    answer = desk.post(f"/ops/quarantine/{item.public_id}/map", {"meaning": "GTIN", "classifier": "ACT"})
+    finished(answer["Location"].rsplit("/", 1)[1])
+    assert rows_of(src)[0].state == "REPLAYED"
+    with as_tenant(acme.pk):
+        assert SightingRow.objects.get(shipment=made).code == "GTIN"

@@ -39,6 +39,7 @@ from tracking.types import (
     Partner,
     Precision,
     Refusal,
+    Subject,
     Unreadable,
 )
 
@@ -47,6 +48,7 @@ _CODE_FIELD: Final = {
     Kind.EQUIPMENT: "equipmentEventTypeCode",
     Kind.SHIPMENT: "shipmentEventTypeCode",
 }
+LISTED: Final = "dcsa"  # the list of a partner table that its codes stand in; the agency is the kind of event
 _NEVER: Final = frozenset({"eventClassification", "eventRouting", "eventUpdatedDateTime", "isRetracted"})  # in 2.2
 
 
@@ -70,10 +72,16 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
                 raise Fault(Reason.UNSUPPORTED_DIALECT, at, dialect)
             if escaped:
                 storable(item, at)
-            events.append(_event(item, at))
+            events.append(_event(item, at, partner))
         except Fault as fault:
             refusals.append(
-                Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(item))
+                Refusal(
+                    code=fault.reason,
+                    position=fault.where,
+                    detail=fault.detail,
+                    fragment=fragment(item),
+                    subject=fault.subject,
+                )  # fmt: skip
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 
@@ -116,10 +124,10 @@ def _refuse_dialect(dialect: str) -> str:
 # --- one event ---
 
 
-def _event(item: Any, at: str) -> CanonicalEvent:
+def _event(item: Any, at: str, partner: Partner) -> CanonicalEvent:
     data = object_of(item, at)
     kind = Kind(code_of(data, "eventType", at, frozenset(Kind)))
-    code = _code(data, kind, at)
+    code, rule = _code(data, kind, at, partner)
     when = _time(data, "eventDateTime", at)
     warnings: list[str] = []
     created = _created(data, at)
@@ -146,16 +154,29 @@ def _event(item: Any, at: str) -> CanonicalEvent:
         delay_reason=text_of(data, "delayReasonCode", at),
         reason=remark_of(data, ("reason", "changeRemark", "vesselScheduleChangeRemark"), at),
         warnings=tuple(warnings),
+        rule=rule,
         payload=item,
         **found,
     )
 
 
-def _code(data: Fields, kind: Kind, at: str) -> str:
+def _code(data: Fields, kind: Kind, at: str, partner: Partner) -> tuple[str, str]:
+    """The code, and by which rule where a partner's own line explains it; its kind is that of the event."""
     name = _CODE_FIELD[kind]
     if text_of(data, name, at) is None and text_of(data, "eventTypeCode", at) is not None:
         name = "eventTypeCode"  # the older name
-    return code_of(data, name, at, codes.BY_KIND[kind])
+    sent = (text_of(data, name, at) or "").upper()
+    rule = partner.rule(LISTED, sent, kind.value)
+    if rule is not None and rule.is_ignored:
+        raise Fault(Reason.NOT_TRACKED, f"{at}.{name}")
+    if rule is not None and rule.code in codes.BY_KIND[kind]:
+        return rule.code, f"partner table: {LISTED} {sent}"
+    try:
+        return code_of(data, name, at, codes.BY_KIND[kind]), ""
+    except Fault as fault:
+        if fault.reason == Reason.UNKNOWN_CODE:
+            fault.subject = Subject(listed=LISTED, agency=kind.value, code=sent[:40])
+        raise
 
 
 def _classifier(data: Fields, at: str) -> Classifier:
