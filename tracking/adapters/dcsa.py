@@ -81,7 +81,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
                     detail=fault.detail,
                     fragment=fragment(item),
                     subject=fault.subject,
-                )  # fmt: skip
+                )
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 
