@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -177,24 +177,23 @@ def _by_day(fresh: Freshness) -> list[tuple[int, int]]:
     return [(d.received, d.quarantined) if (d := known.get(day)) else (0, 0) for day in days]
 
 
-def plot(fresh: Freshness) -> SafeString:
+def plot(fresh: Freshness) -> SafeString | str:
     """Events by day as bars, what went to quarantine at their foot; empty when there was nothing to draw."""
     counts = _by_day(fresh)
     most = max(received for received, _held in counts)
     if not most:
-        return SafeString("")
-    bars = SafeString("")
-    for n, (received, held) in enumerate(counts):
-        tall, low = (-(-count * (_HIGH - 2) // most) for count in (received, held))
-        bar = '<rect class="{}" x="{}" y="{}" width="7" height="{}"/>'
-        if received:
-            bars += format_html(bar, "spark-all", n * _STEP, _HIGH - tall, tall)
-        if held:
-            bars += format_html(bar, "spark-held", n * _STEP, _HIGH - low, low)
+        return ""
+    bars = [
+        (css, n * _STEP, _HIGH - tall, tall)
+        for n, day in enumerate(counts)
+        for css, count in zip(("spark-all", "spark-held"), day, strict=True)
+        if (tall := -(-count * (_HIGH - 2) // most))
+    ]
     return format_html(
         '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<path class="spark-base" d="M0 {}h{}"/>{}</svg>',
-        _WIDE, _HIGH, plot_words(fresh), _HIGH, _WIDE, bars,
+        _WIDE, _HIGH, plot_words(fresh), _HIGH, _WIDE,
+        format_html_join("", '<rect class="{}" x="{}" y="{}" width="7" height="{}"/>', bars),
     )  # fmt: skip
 
 

@@ -257,3 +257,17 @@ def test_a_feed_that_an_account_is_used_to_says_that_it_is_silent(acme) -> None:
     with clock.set_to(NOW + 2 * HOUR):
         page = client_of(acme.member).get(f"/shipments/{made.public_id}").content.decode()
     assert "Last heard from Test line 2 h ago." in page
+
+
+@pytest.mark.req("P1")
+def test_metrics_count_what_waits_and_who_is_silent() -> None:
+    from tracking.selectors import ingest_gauges
+
+    src = source()
+    before = ingest_gauges()
+    take(src, [{"eventType": "NONSENSE"}], at=NOW)
+    with as_tenant(OPERATOR_ID):
+        Source.objects.filter(pk=src.pk).update(silent_since=NOW)
+    after = ingest_gauges()
+    assert after["quarantine_open"] == before["quarantine_open"] + 1
+    assert after["sources_silent"] == before["sources_silent"] + 1

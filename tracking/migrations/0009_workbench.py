@@ -4,6 +4,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import portal.tenancy.walls
 from django.db import migrations, models
+from portal.tenancy.walls import DefinerFunction
 
 
 class Migration(migrations.Migration):
@@ -89,7 +90,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='quarantined',
-            index=models.Index(condition=models.Q(('state', 'OPEN'), models.Q(('code', ''), _negated=True)), fields=['tenant', 'source', 'listed', 'code'], name='quarantined_by_code'),
+            index=models.Index(condition=models.Q(('state', 'OPEN')), fields=['tenant', 'source', 'listed', 'code'], name='quarantined_by_code'),
         ),
         migrations.AddConstraint(
             model_name='inboundmessage',
@@ -154,5 +155,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sourceday',
             constraint=portal.tenancy.walls.TenantReference(column='source_id', name='tracking_sourceday_source_owner', to='tracking_source'),
+        ),
+        DefinerFunction(
+            name="plimsoll_ingest_gauges",
+            arguments="",
+            returns="TABLE (quarantined bigint, unapplied bigint, silent bigint)",
+            body="""SELECT (SELECT count(*) FROM tracking_quarantined WHERE state = 'OPEN'),
+                           (SELECT count(*) FROM tracking_inboundmessage WHERE state = 'RECEIVED'),
+                           (SELECT count(*) FROM tracking_source WHERE is_active AND silent_since IS NOT NULL)""",
         ),
     ]

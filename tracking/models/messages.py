@@ -129,7 +129,7 @@ class Quarantined(TenantOwned):
             GinIndex(fields=["refs"], name="quarantined_by_ref", condition=Q(state="OPEN")),
             models.Index(
                 fields=["tenant", "source", "listed", "code"], name="quarantined_by_code",
-                condition=Q(state="OPEN") & ~Q(code=""),
+                condition=Q(state="OPEN"),
             ),
         ]  # fmt: skip
 
