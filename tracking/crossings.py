@@ -51,9 +51,9 @@ class QuarantineFilter:
         state = params.get("state", "")
         return cls(
             state=state if state in (*QuarantineState.values, "ALL") else QuarantineState.OPEN,
-            reason=params.get("reason", "")[:40],
-            source=params.get("source", "")[:40],
-            code=params.get("code", "")[:40],
+            reason=_word(params, "reason"),
+            source=_word(params, "source"),
+            code=_word(params, "code"),
             age=params.get("age", "") if params.get("age") in AGES else "",
         )
 
@@ -62,6 +62,11 @@ class QuarantineFilter:
         named = ("state", "reason", "source", "code", "age")
         asked = {**{name: getattr(self, name) for name in named}, **changes}
         return {k: v for k, v in asked.items() if v and (k, v) != ("state", QuarantineState.OPEN)}
+
+
+def _word(params: Mapping[str, str], name: str) -> str:
+    """What no column can hold is nothing that could be found."""
+    return params.get(name, "").replace("\0", "")[:40]
 
 
 def quarantine_page(wanted: QuarantineFilter, *, cursor: Cursor | None, now: datetime) -> Page[Quarantined]:

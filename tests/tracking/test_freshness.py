@@ -180,6 +180,24 @@ def test_a_silence_is_told_once_and_its_end_too(acme) -> None:
     assert len(facts(src, "tracking.source_silent")) == 2
 
 
+def test_a_source_that_never_spoke_is_told_of_only_when_somebody_waits_for_it() -> None:
+    loaded, awaited = source(), source()
+    with as_tenant(OPERATOR_ID):
+        Source.objects.filter(pk=awaited.pk).update(silent_after_minutes=60)
+        silence_note(at=NOW)
+    assert facts(loaded, "tracking.source_silent") == []
+    assert [f.payload["was_heard"] for f in facts(awaited, "tracking.source_silent")] == [False]
+
+
+def test_a_replay_is_no_news_from_the_source(acme) -> None:
+    src, number = source(), box()
+    take(src, noise(number), at=NOW - 5 * HOUR)
+    shipment(acme, containers=(number,))
+    run_due(at=NOW)
+    with as_tenant(acme.pk):
+        assert HeardFrom.objects.get().heard_at == NOW - 5 * HOUR
+
+
 def test_the_staff_get_a_mail_about_a_silence() -> None:
     from portal.notify.models import Delivery
 

@@ -58,6 +58,9 @@ def freshness_note(message: InboundMessage, items: Sequence[Item], at: datetime)
 
 
 def heard_note(source: Source, at: datetime) -> None:
-    """Notes in the entered account that it heard from the source: rests on its own sightings alone (R0.8)."""
+    """Notes in the entered account when a message came that told it something: rests on its own sightings (R0.8).
+
+    `at` is when the message came, so that trying an old one again is no news.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_HEARD, [scope(), source.key, source.name, source.kind, at, [slot(at)], MOST_SLOTS])

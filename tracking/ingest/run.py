@@ -88,7 +88,7 @@ class Run:
                 shipments = [shipment for _pk, (shipment, _told) in sorted(touched.items())]
                 news = rebuild(shipments, {pk: told for pk, (_s, told) in touched.items()}, at=self.at)
                 if self.message.channel not in NO_FEED:
-                    heard_note(self.source, self.at)
+                    heard_note(self.source, self.message.received_at)
                 if not self.quiet:
                     emit_all(news, at=self.at)
         self.touched.clear()

@@ -33,7 +33,12 @@ def silence_note(*, at: datetime) -> int:
         Q(silent_after_minutes__isnull=False) | quiet, is_active=True, silent_since__isnull=True
     ).exclude(kind=SourceKind.MANUAL)
     found = freshness_of(perhaps, at=at).values()
-    return changed + sum(_fallen_silent(fresh, at) for fresh in found if fresh.is_silent)
+    return changed + sum(_fallen_silent(fresh, at) for fresh in found if fresh.is_silent and _is_awaited(fresh))
+
+
+def _is_awaited(fresh: Freshness) -> bool:
+    """A source that never spoke may have come with history alone: it is waited for once somebody has said how long."""
+    return fresh.heard_at is not None or fresh.source.silent_after_minutes is not None
 
 
 def _fallen_silent(fresh: Freshness, at: datetime) -> bool:
