@@ -117,6 +117,8 @@ class Behind:
 
 # --- the question ---
 
+# No two of these parts are joined with each other: the database cannot know how many rows a part has, and would try
+# each with each. What a unit was told of is gathered in arrays instead, and looked up by the place in the chain.
 _UNITS: Final = """
 with steps as (
   select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bool[], %s::int[])
@@ -126,7 +128,9 @@ with steps as (
    where due_at >= %s and due_at < %s and status <> 'CANCELLED'
      and (%s::bigint is null or tenant_id = %s) and (%s = '' or lane = %s)
 ), heard as (
-  select m.tenant_id, m.shipment_id, t.place, t.last_place, t.slot = 'GATE_OUT_FULL' as is_gate_out,
+  select u.tenant_id, u.id, t.place, min(u.public_id) as public_id, min(u.ref) as ref, min(u.lane) as lane,
+         min(u.final_milestone) as final, min(u.mode) as mode,
+         bool_or(t.place = t.last_place) as is_last, bool_or(t.slot = 'GATE_OUT_FULL') as is_gate_out,
          min(m.act_at) filter (where m.container = '') as act_at,
          min(m.act_source) filter (where m.container = '' and m.act_at is not null) as act_source,
          min(m.act_recorded_at) filter (where m.container = '') as recorded_at,
@@ -136,21 +140,24 @@ with steps as (
     from units u
     join tracking_milestonerow m on m.tenant_id = u.tenant_id and m.shipment_id = u.id
     join steps t on t.final = u.final_milestone and t.mode = u.mode and t.milestone = m.milestone
-   group by m.tenant_id, m.shipment_id, t.place, t.last_place, is_gate_out
+   group by u.tenant_id, u.id, t.place
 ), known as (
-  select tenant_id, shipment_id, max(place) filter (where any_act) as furthest,
-         coalesce(bool_or(place = last_place and act_at is not null), false) as is_final,
-         max(act_at) filter (where is_gate_out) as gone_at, array_agg(place) as places, array_agg(act_at) as acts
-    from heard group by tenant_id, shipment_id
+  select tenant_id, id, min(public_id) as public_id, min(ref) as ref, min(lane) as lane, min(final) as final,
+         min(mode) as mode, max(place) filter (where any_act) as furthest,
+         coalesce(bool_or(is_last and act_at is not null), false) as is_final,
+         max(act_at) filter (where is_gate_out) as gone_at, array_agg(place) as places, array_agg(act_at) as acts,
+         array_agg(act_source) as sources, array_agg(recorded_at) as recorded, array_agg(expected_at) as expected,
+         array_agg(is_conflict) as conflicts
+    from heard group by tenant_id, id
 ), judged as (
-  select u.tenant_id, u.public_id, u.id, u.ref, u.lane, t.slot, t.place, t.last_place, k.furthest, k.is_final,
-         h.act_at, h.act_source, h.recorded_at, h.act_at is not null as captured, h.is_conflict, k.places, k.acts,
-         coalesce(h.expected_at, case when t.slot = 'EMPTY_RETURN' then k.gone_at + make_interval(days => %s) end)
-           as due_at
-    from units u
-    join steps t on t.final = u.final_milestone and t.mode = u.mode and t.critical and t.milestone = t.slot
-    join known k on k.tenant_id = u.tenant_id and k.shipment_id = u.id
-    left join heard h on h.tenant_id = u.tenant_id and h.shipment_id = u.id and h.place = t.place
+  select k.tenant_id, k.public_id, k.id, k.ref, k.lane, t.slot, t.place, t.last_place, k.furthest, k.is_final,
+         k.places, k.acts, k.acts[n] as act_at, k.sources[n] as act_source, k.recorded[n] as recorded_at,
+         k.acts[n] is not null as captured, k.conflicts[n] as is_conflict,
+         coalesce(k.expected[n],
+                  case when t.slot = 'EMPTY_RETURN' then k.gone_at + make_interval(days => %s) end) as due_at
+    from known k
+    join steps t on t.final = k.final and t.mode = k.mode and t.critical and t.milestone = t.slot
+    cross join lateral (select array_position(k.places, t.place) as n) as at
 ), slots as (
   select tenant_id, public_id, id, ref, lane, slot, place, act_at, act_source, recorded_at, captured,
          captured and is_conflict as is_wrong,
@@ -163,150 +170,15 @@ with steps as (
          or due_at + make_interval(hours => %s) <= %s
 )
 """
-_LANES: Final = 300
-MONTHS: Final = 12  # closed months of a history
-LEAST_MONTHS: Final = 6
-LEAST_UNITS: Final = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Which units: of one account or all, of one lane or all; after how many hours an actual counts as late."""
-
-    account: int | None = None  # tenant id
-    lane: str = ""
-    late_hours: int = 24
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """One critical milestone of one lane; the counts are of units (R2.4, R2.5)."""
-
-    milestone: str
-    required: int
-    captured: int
-    wrong: int  # captured, with a conflict between sources
-    late: int  # captured, and heard later than asked
-    manual: int  # captured by hand
-    oldest: datetime | None  # since when the longest missing one is: it was expected, or a later one happened
-    last_heard: datetime | None
-    reporter: str  # the source that reports it most on this lane; empty: nobody does
-    median: timedelta | None  # of recorded minus happened
-    p90: timedelta | None
-
-    @property
-    def missing(self) -> int:
-        """Required and not captured."""
-        return self.required - self.captured
-
-
-@dataclass(slots=True, kw_only=True)
-class Lane:
-    """One lane of the window with its critical milestones in chain order."""
-
-    code: str
-    slots: list[Slot] = field(default_factory=list)
-    units: int = 0  # with at least one required milestone
-    complete: int = 0
-    months: int = 0  # of the last twelve ended ones, with units
-    history: int = 0  # units of those months
-    least: int = 10  # `min_n_percent`
-
-    def total(self, name: str) -> int:
-        """The sum of a count over its milestones."""
-        return sum(getattr(s, name) for s in self.slots)
-
-    @property
-    def grade(self) -> str:
-        """A, B or C by completeness and conflicts, as far as known before a close (R3.1); empty without units."""
-        if not self.units:
-            return ""
-        wrong, captured = self.total("wrong"), self.total("captured")
-        if 100 * self.complete >= 95 * self.units and 100 * wrong <= 2 * captured:
-            return "A"
-        return "B" if 100 * self.complete >= 85 * self.units else "C"
-
-    @property
-    def can_compute(self) -> bool:
-        """Units enough for rates instead of counts (R0.6, R3.2), and data good enough to publish (R3.1)."""
-        return self.units >= self.least and self.grade in ("A", "B")
-
-    @property
-    def can_promise(self) -> bool:
-        """History enough for a target (R7.1)."""
-        return self.months >= LEAST_MONTHS and self.history >= LEAST_UNITS
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """One unit behind a cell."""
-
-    tenant_id: int
-    shipment: str  # public id
-    ref: str
-    lane: str
-    milestone: str
-    since: datetime | None  # of a missing one
-    happened: datetime | None
-    heard: datetime | None
-    source: str
-
-
-# --- the question ---
-
-_UNITS: Final = """
-with steps as (
-  select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bool[], %s::int[])
-      as t(final, mode, slot, milestone, place, critical, last_place)
-), units as (
-  select tenant_id, id, public_id, ref, lane, final_milestone, mode from tracking_shipment
-   where due_at >= %s and due_at < %s and status <> 'CANCELLED'
-     and (%s::bigint is null or tenant_id = %s) and (%s = '' or lane = %s)
-), heard as (
-  select u.tenant_id, u.id, u.public_id, u.ref, u.lane, t.slot, t.place, t.critical, t.last_place,
-         min(m.act_at) filter (where m.container = '') as act_at,
-         (array_agg(m.act_source order by m.act_at) filter (where m.container = '' and m.act_at is not null))[1]
-           as act_source,
-         min(m.act_recorded_at) filter (where m.container = '') as recorded_at,
-         bool_or(m.act_at is not null) as any_act,
-         max(coalesce(m.est_at, m.pln_at)) filter (where m.container = '' and m.act_at is null) as expected_at,
-         coalesce(bool_or(m.is_conflict) filter (where m.container = ''), false) as is_conflict
-    from units u
-    join steps t on t.final = u.final_milestone and t.mode = u.mode
-    left join tracking_milestonerow m
-      on m.tenant_id = u.tenant_id and m.shipment_id = u.id and m.milestone = t.milestone
-   group by u.tenant_id, u.id, u.public_id, u.ref, u.lane, t.slot, t.place, t.critical, t.last_place
-), judged as (
-  select *, act_at is not null as captured,
-         max(place) filter (where any_act) over unit as furthest,
-         bool_or(place = last_place and act_at is not null) over unit as is_final,
-         coalesce(expected_at, case when slot = 'EMPTY_RETURN' then
-           max(act_at) filter (where slot = 'GATE_OUT_FULL') over unit + make_interval(days => %s) end) as due_at,
-         min(act_at) over (unit order by place rows between 1 following and unbounded following) as overtaken_at
-    from heard window unit as (partition by tenant_id, id)
-), slots as (
-  select *, captured and is_conflict as is_wrong,
-         case when not captured then coalesce(due_at, overtaken_at) end as since_at,
-         captured and recorded_at - act_at > make_interval(hours => %s) as is_late,
-         captured and act_source = any(%s) as is_manual
-    from judged
-   where critical and (captured or furthest > place or (is_final and place <= last_place)
-                       or due_at + make_interval(hours => %s) <= %s)
-)
-"""
 _LANES: Final = """
-, wholes as (
-  select lane, count(*) as units, count(*) filter (where whole) as complete
-    from (select lane, bool_and(captured) as whole from slots group by lane, tenant_id, id) as u group by lane
-)
+, marked as (select *, bool_and(captured) over (partition by tenant_id, id) as is_whole from slots)
 select lane, slot, min(place), count(*), count(*) filter (where captured), count(*) filter (where is_wrong),
-       count(*) filter (where is_late), count(*) filter (where is_manual),
-       min(since_at), max(recorded_at),
+       count(*) filter (where is_late), count(*) filter (where is_manual), min(since_at), max(recorded_at),
        coalesce(mode() within group (order by act_source) filter (where captured), ''),
        percentile_disc(0.5) within group (order by recorded_at - act_at) filter (where captured),
        percentile_disc(0.9) within group (order by recorded_at - act_at) filter (where captured),
-       units, complete
-  from slots join wholes using (lane) group by lane, slot, units, complete order by lane, min(place)
+       count(distinct id), count(distinct id) filter (where is_whole)
+  from marked group by grouping sets ((lane, slot), (lane)) order by lane, min(place), slot nulls first
 """
 _BEHIND: Final = """
 select tenant_id, public_id, ref, lane, slot, since_at, act_at, recorded_at, coalesce(act_source, '')
@@ -367,7 +239,10 @@ def lanes(asked: Asked, *, at: datetime) -> list[Lane]:
     least = int(own.get("min_n_percent", 10))
     made: dict[str, Lane] = {}
     for row in _ask(_UNITS + _LANES, _parameters(asked, at)):
-        lane = made.setdefault(row[0], Lane(code=row[0], least=least, units=row[13], complete=row[14]))
+        lane = made.setdefault(row[0], Lane(code=row[0], least=least))
+        if row[1] is None:  # the lane as a whole
+            lane.units, lane.complete = row[13], row[14]
+            continue
         lane.slots.append(
             Slot(
                 milestone=row[1], required=row[3], captured=row[4], wrong=row[5], late=row[6], manual=row[7],
