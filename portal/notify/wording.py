@@ -19,6 +19,12 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "credits.credit_approved": (
         _("A service credit is approved"), _("With its amount and how it was worked out."),
     ),
+    "tracking.source_silent": (
+        _("A source has fallen silent"), _("When nothing came for longer than usual; once for each silence."),
+    ),
+    "tracking.source_heard_again": (
+        _("A silent source is heard again"), _("With how long nothing had come."),
+    ),
 }  # fmt: skip
 
 
