@@ -12,10 +12,11 @@ class TrackingConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers with the shell."""
-        from portal.web.home import HomePart, home_register
+        from portal.web.home import HomePart, gauges_register, home_register
         from portal.web.nav import NavItem, nav_register, search_register
         from portal.web.policy import customers, staff
         from tracking import home
+        from tracking.selectors import ingest_gauges
 
         portal_core = customers(entitlement="portal_core")
         search_register("tracking:shipments", portal_core)
@@ -24,6 +25,8 @@ class TrackingConfig(AppConfig):
             NavItem(_("Desk"), _("Quarantine"), "ops:tracking_quarantine", "inbox", staff(), order=110),
             NavItem(_("Desk"), _("Sources"), "ops:tracking_sources", "source", staff(), order=120),
             NavItem(_("Settings"), _("Places and carriers"), "ops:tracking_places", "pin", staff(), order=300),
+            NavItem(_("Desk"), _("Readiness"), "ops:tracking_readiness", "gauge", staff(), order=125),
         )
+        gauges_register(ingest_gauges)
         home_register(HomePart(key="shipments", order=100, for_staff=False, fill=home.customer))
         home_register(HomePart(key="tracking", order=100, for_staff=True, fill=home.desk))

@@ -5,19 +5,22 @@ Run inside a crossing only, which says why and leaves its audit row; nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, F, Func, IntegerField, QuerySet, Sum
 
 from portal.tenancy.models import Tenant, TenantKind
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
+from tracking.freshness import Freshness, freshness_of
 from tracking.models import (
     Acknowledgement,
     InboundMessage,
     MessageState,
+    QuarantineBatch,
     Quarantined,
     QuarantineState,
     Shipment,
@@ -26,20 +29,25 @@ from tracking.models import (
     SourceSetting,
 )
 from tracking.partners import RANK
+from tracking.reasons import Reason
 from tracking.selectors import in_standing
 from tracking.standing import Standing
 
-SILENT_AFTER: Final = timedelta(hours=24)  # feed_outage_hours (section 12)
 MOST_ITEMS: Final = 500
+MOST_VALUES: Final = 60  # of a filter's menu
+MOST_CHOSEN: Final = 50_000  # for one decision
+AGES: Final = ("1", "7", "30")  # days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineFilter:
-    """Which items: by state, reason and source key; empty text: all."""
+    """Which items: by state, reason, source key, the code that was not known and age; empty text: all."""
 
     state: str = QuarantineState.OPEN
     reason: str = ""
     source: str = ""
+    code: str = ""  # that was not known, or a place without zone
+    age: str = ""  # days that it has waited at least
 
     @classmethod
     def read(cls, params: Mapping[str, str]) -> QuarantineFilter:
@@ -47,20 +55,29 @@ class QuarantineFilter:
         state = params.get("state", "")
         return cls(
             state=state if state in (*QuarantineState.values, "ALL") else QuarantineState.OPEN,
-            reason=params.get("reason", "")[:40],
-            source=params.get("source", "")[:40],
+            reason=_word(params, "reason"),
+            source=_word(params, "source"),
+            code=_word(params, "code"),
+            age=params.get("age", "") if params.get("age") in AGES else "",
         )
 
     def params(self, **changes: str) -> dict[str, str]:
         """For links; the open ones need not be named."""
-        asked = {"state": self.state, "reason": self.reason, "source": self.source, **changes}
+        named = ("state", "reason", "source", "code", "age")
+        asked = {**{name: getattr(self, name) for name in named}, **changes}
         return {k: v for k, v in asked.items() if v and (k, v) != ("state", QuarantineState.OPEN)}
 
 
-def quarantine_page(wanted: QuarantineFilter, *, cursor: Cursor | None) -> Page[Quarantined]:
+def _word(params: Mapping[str, str], name: str) -> str:
+    """What no column can hold is nothing that could be found."""
+    return params.get(name, "").replace("\0", "")[:40]
+
+
+def quarantine_page(wanted: QuarantineFilter, *, cursor: Cursor | None, now: datetime) -> Page[Quarantined]:
     """Newest first, with source and account in words."""
-    rows = _items(wanted).values(
+    rows = _items(wanted, now).values(
         "id", "public_id", "reason", "position", "fragment", "detail", "refs", "recorded_at", "state", "attempts",
+        "code",
         "source__key", "source__name", "tenant__name", "tenant__kind",
     )  # fmt: skip
     return keyset_page(
@@ -68,31 +85,105 @@ def quarantine_page(wanted: QuarantineFilter, *, cursor: Cursor | None) -> Page[
     )  # fmt: skip
 
 
-def _items(wanted: QuarantineFilter) -> QuerySet[Quarantined]:
+def _items(wanted: QuarantineFilter, now: datetime) -> QuerySet[Quarantined]:
     rows: QuerySet[Quarantined] = Quarantined.objects.all()
     if wanted.state != "ALL":
         rows = rows.filter(state=wanted.state)
     if wanted.reason:
         rows = rows.filter(reason=wanted.reason)
+    if wanted.code:
+        rows = rows.filter(code=wanted.code)
+    if wanted.age:
+        rows = rows.filter(recorded_at__lte=now - timedelta(days=int(wanted.age)))
     return rows.filter(source__key=wanted.source) if wanted.source else rows
 
 
-def quarantine_counts(wanted: QuarantineFilter) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-    """How many by state, by reason and by source, each as if only that filter were changed."""
-    states = _items(replace(wanted, state="ALL")).order_by().values_list("state").annotate(n=Count("id"))
-    reasons = _items(replace(wanted, reason="")).order_by().values_list("reason").annotate(n=Count("id"))
-    sources = _items(replace(wanted, source="")).order_by().values_list("source__key").annotate(n=Count("id"))
-    return dict(states), dict(reasons.order_by("-n", "reason")), dict(sources.order_by("-n", "source__key"))
+@dataclass(frozen=True, slots=True)
+class QuarantineCounts:
+    """How many by state, reason, source and unknown code, each as if only that filter were changed; most first."""
+
+    states: dict[str, int]
+    reasons: dict[str, int]
+    sources: dict[str, int]
+    codes: dict[str, int]
+
+
+def quarantine_counts(wanted: QuarantineFilter, *, now: datetime) -> QuarantineCounts:
+    """Four counts in four statements."""
+
+    def by(column: str, **without: str) -> dict[str, int]:
+        rows = _items(replace(wanted, **without), now).order_by()
+        if column == "code":
+            rows = rows.exclude(code="")
+        return dict(rows.values_list(column).annotate(n=Count("id")).order_by("-n", column)[:MOST_VALUES])
+
+    return QuarantineCounts(
+        by("state", state="ALL"), by("reason", reason=""), by("source__key", source=""), by("code", code="")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Open items that one decision is about, by the scope that owns them, oldest first."""
+
+    items: dict[int, list[int]]
+    reasons: dict[str, int]
+    sources: dict[str, int]
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return sum(map(len, self.items.values()))
+
+
+def quarantine_chosen(
+    wanted: QuarantineFilter | None, public_ids: Sequence[str], *, until: datetime, now: datetime
+) -> Chosen:
+    """The named items, or with a filter all that match it and had come by `until`; 50,000 at most."""
+    if wanted is not None:
+        rows = _items(replace(wanted, state=QuarantineState.OPEN), now).filter(recorded_at__lte=until)
+    else:
+        rows = Quarantined.objects.filter(public_id__in=list(public_ids), state=QuarantineState.OPEN)
+    return _chosen(rows)
+
+
+def waiting_alike(row: Quarantined) -> Chosen:
+    """The open items that the same answer would help: one code of a source's list, or one place without zone."""
+    alike = Quarantined.objects.filter(
+        state=QuarantineState.OPEN, reason=row.reason, listed=row.listed, code=row.code
+    ).exclude(code="")
+    if row.reason == Reason.UNKNOWN_CODE:
+        alike = alike.filter(source=row.source_id, agency=row.agency)
+    return _chosen(alike)
+
+
+def _chosen(rows: QuerySet[Quarantined]) -> Chosen:
+    found = Chosen(defaultdict(list), defaultdict(int), defaultdict(int))
+    listed = rows.order_by("id").values_list("tenant_id", "id", "reason", "source__key")
+    for tenant_id, pk, reason, source in listed[:MOST_CHOSEN]:
+        found.items[tenant_id].append(pk)
+        found.reasons[reason] += 1
+        found.sources[source] += 1
+    return found
+
+
+def batch_parts(batch: str) -> list[QuarantineBatch]:
+    """All scopes' parts of one decision, without their lists of items."""
+    rows = QuarantineBatch.objects.filter(batch=batch).annotate(of=Func(F("items"), function="cardinality",
+                                                                       output_field=IntegerField()))  # fmt: skip
+    return list(rows.defer("items").order_by("tenant_id"))
 
 
 def quarantine_item(public_id: str) -> Quarantined | None:
     """One item with its source, its account and the bytes of its message."""
-    return Quarantined.objects.select_related("source", "tenant", "message__raw").filter(public_id=public_id).first()
+    wanted = Quarantined.objects.filter(public_id=public_id)
+    return wanted.select_related("source", "tenant", "message__raw").prefetch_related("corrections").first()
 
 
 def message_item(public_id: str) -> InboundMessage | None:
     """One message with its source, its account and its bytes."""
-    return InboundMessage.objects.select_related("source", "tenant", "raw").filter(public_id=public_id).first()
+    wanted = InboundMessage.objects.filter(public_id=public_id)
+    return wanted.select_related("source", "tenant", "raw", "corrects").first()
 
 
 def message_refusals(message: InboundMessage) -> list[Quarantined]:
@@ -123,15 +214,16 @@ class SourceLine:
     duplicate: int
     quarantined: int
     waiting: int  # open in quarantine
+    fresh: Freshness
 
-    def is_silent(self, now: datetime) -> bool:
-        """Active, and not heard for a day (`feed_outage_hours`)."""
-        heard = self.source.last_heard_at or self.source.created_at
-        return self.source.is_active and now - heard > SILENT_AFTER
+    @property
+    def is_silent(self) -> bool:
+        """Silent for longer than it may be."""
+        return self.fresh.is_silent
 
 
-def source_lines(*, since: datetime) -> list[SourceLine]:
-    """All sources with the day's counts, by name; three queries."""
+def source_lines(*, since: datetime, now: datetime) -> list[SourceLine]:
+    """All sources with the day's counts and their rhythm, by name; four queries."""
     today = {
         row["source_id"]: row
         for row in InboundMessage.objects.filter(received_at__gte=since)
@@ -146,12 +238,14 @@ def source_lines(*, since: datetime) -> list[SourceLine]:
     waiting = dict(open_items.values_list("source_id").annotate(n=Count("id")))
     nothing = {"messages": 0, "accepted": 0, "duplicate": 0, "quarantined": 0}
     lines = []
-    for source in Source.objects.select_related("tenant").order_by("name", "key"):
+    sources = list(Source.objects.select_related("tenant").order_by("name", "key"))
+    fresh = freshness_of(sources, at=now)
+    for source in sources:
         told = today.get(source.pk, nothing)
         lines.append(
             SourceLine(
                 source, told["messages"], told["accepted"], told["duplicate"], told["quarantined"],
-                waiting.get(source.pk, 0),
+                waiting.get(source.pk, 0), fresh[source.pk],
             )
         )  # fmt: skip
     return lines
@@ -182,7 +276,7 @@ def desk(*, now: datetime, since: datetime) -> Desk:
         quarantined=Quarantined.objects.filter(state=QuarantineState.OPEN).count(),
         unapplied=InboundMessage.objects.filter(state=MessageState.RECEIVED).count(),
         accounts=by_account,
-        lines=source_lines(since=since),
+        lines=source_lines(since=since, now=now),
     )
 
 

@@ -36,7 +36,10 @@ class Row:
 
     def refusal(self, fault: Fault) -> Refusal:
         """The refusal of this row for a fault."""
-        return Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=_shown(self.text))
+        return Refusal(
+            code=fault.reason, position=fault.where, detail=fault.detail, fragment=_shown(self.text),
+            subject=fault.subject,
+        )  # fmt: skip
 
 
 def rows(file: BinaryIO, *, columns: Collection[str], needed: Collection[str] = ()) -> Iterator[Row | Refusal]:

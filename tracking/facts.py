@@ -107,3 +107,56 @@ class DerivationDiffered(Fact):
         """One shipment."""
         return cls(occurred_at=datetime(2026, 3, 13, 2, tzinfo=UTC), account="ACME", count=1,
                    references="MRD-2026-00417", path="/ops")  # fmt: skip
+
+
+@fact("tracking.source_silent", audience=Audience.STAFF)
+class SourceSilent(Fact):
+    """Nothing came from a source for longer than it usually takes; told once for each silence."""
+
+    source: str  # key
+    name: str
+    began: str  # instant of its last message, or of its making: names the silence
+    since: str  # the same in the operator's zone
+    was_heard: bool  # False: it never sent anything yet
+    limit: str  # after how long it counts as silent, in words
+    usual: str  # its median gap in words; empty until known
+    path: str
+
+    @property
+    def object_key(self) -> str:
+        """Once for each silence."""
+        return f"{self.source}:{self.began}"
+
+    @classmethod
+    def example(cls) -> SourceSilent:
+        """A carrier that usually reports every half hour."""
+        return cls(
+            occurred_at=datetime(2026, 3, 12, 9, 40, tzinfo=UTC), source="maersk", name="Maersk",
+            began="2026-03-12T06:40:00+00:00", since="12 Mar 2026 07:40 CET", was_heard=True, limit="3 h",
+            usual="30 min", path="/ops/sources",
+        )  # fmt: skip
+
+
+@fact("tracking.source_heard_again", audience=Audience.STAFF)
+class SourceHeardAgain(Fact):
+    """A source that was told to be silent has sent a message."""
+
+    source: str
+    name: str
+    began: str  # of the silence that ended
+    heard: str  # when, in the operator's zone
+    silent_for: str  # in words
+    path: str
+
+    @property
+    def object_key(self) -> str:
+        """Once for each silence."""
+        return f"{self.source}:{self.began}"
+
+    @classmethod
+    def example(cls) -> SourceHeardAgain:
+        """The end of that silence."""
+        return cls(
+            occurred_at=datetime(2026, 3, 12, 14, 5, tzinfo=UTC), source="maersk", name="Maersk",
+            began="2026-03-12T06:40:00+00:00", heard="12 Mar 2026 15:05 CET", silent_for="7 h", path="/ops/sources",
+        )  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tracking.reasons import Reason, sentence
+from tracking.types import Subject
 
 # Characters: the standard's limits, and for ids what can be kept. Names are DCSA's; others may have 100.
 _MOST: Final = {
@@ -29,8 +30,8 @@ Fields = Mapping[str, Any]
 class Fault(Exception):
     """What is wrong with one event, and where; adapters turn it into a refusal."""
 
-    def __init__(self, reason: Reason, where: str, more: str = "") -> None:
-        self.reason, self.where = reason, where
+    def __init__(self, reason: Reason, where: str, more: str = "", *, subject: Subject | None = None) -> None:
+        self.reason, self.where, self.subject = reason, where, subject
         self.detail = f"{sentence(reason)} {more}".strip()
         super().__init__(self.detail)
 

@@ -20,9 +20,10 @@ from portal.web.tables import capped
 from portal.web.templatetags.ui import time_at
 from tracking import crossings, wording
 from tracking.filters import ShipmentFilter
-from tracking.ops_views import quarantine_url
+from tracking.freshness import feeds, state_of
+from tracking.quarantine_pages import quarantine_url
 from tracking.selectors import MOST_COUNTED, home_counts, home_latest, home_worst
-from tracking.source_views import since_midnight, source_state
+from tracking.source_views import since_midnight
 from tracking.standing import Standing
 from tracking.tables import latest_zone, prospect, zone_of
 
@@ -55,6 +56,7 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
         ],
         "attention": [_worst(row, at) for row in home_worst(now=at, most=_MOST, every_event=every_event)],
         "recent": [_recent(row) for row in home_latest(most=_MOST, every_event=every_event)],
+        "heard_from": [{"text": f.words(), "silent": f.is_silent} for f in feeds(at=at, most=_MOST)],
     }  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
     zone = operator_zone()
     with across_tenants(reason=DESK_REASON, actor=member.label, at=at):
         found = crossings.desk(now=at, since=since_midnight(at))
-    silent = [line for line in found.lines if line.is_silent(at)]
+    silent = [line for line in found.lines if line.is_silent]
     late = sum(late for _account, late, _risk in found.accounts)
     risk = sum(risk for _account, _late, risk in found.accounts)
     here = {"href": "#attention-h", "proof": _("By account")}
@@ -97,13 +99,13 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
             {"label": _("In quarantine"), "value": str(found.quarantined), "tone": "warn" if found.quarantined else "",
              "href": quarantine_url(), "proof": _("Quarantine"), "note": _("events waiting")},
             {"label": _("Silent sources"), "value": str(len(silent)), "tone": "late" if silent else "",
-             "href": reverse("ops:tracking_sources"), "proof": _("Sources"), "note": _("nothing for 24 hours")},
+             "href": reverse("ops:tracking_sources"), "proof": _("Sources"), "note": _("longer than usual")},
         ],
         "attention": [_account(*one) for one in found.accounts[:_MOST]],
         "feeds": [
-            {"name": line.source.name, "url": reverse("ops:tracking_sources"), "status": source_state(line, at),
+            {"name": line.source.name, "url": reverse("ops:tracking_sources"), "status": state_of(line.fresh),
              "at": line.source.last_heard_at, "zone": zone, "note": _("nothing yet")}
-            for line in sorted(found.lines, key=lambda one: not one.is_silent(at))[:8]
+            for line in sorted(found.lines, key=lambda one: not one.is_silent)[:8]
         ],
     }  # fmt: skip
 

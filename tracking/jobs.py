@@ -12,7 +12,14 @@ from portal.tenancy.selectors import operator_zone
 from tracking import inbox, poller
 from tracking.ingest import message_process
 from tracking.models import Shipment
-from tracking.services import derivation_mend, shipments_rederive, uploads_forget, waiting_match
+from tracking.services import (
+    batch_step,
+    derivation_mend,
+    shipments_rederive,
+    silence_note,
+    uploads_forget,
+    waiting_match,
+)
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 
@@ -85,3 +92,15 @@ def put_acknowledgements(payload: dict[str, Any], at: datetime) -> None:
 def forget_uploads(at: datetime) -> None:
     """Files that nobody imported are not kept for ever."""
     uploads_forget(at=at)
+
+
+@handler("tracking.quarantine_batch")
+def quarantine_batch(payload: dict[str, Any], at: datetime) -> None:
+    """The next step of a decision about many quarantined events; the last one finishes it."""
+    batch_step(batch=payload["batch"], at=at)
+
+
+@due_work("tracking.silence")
+def silence(at: datetime) -> None:
+    """Tells of sources that have fallen silent or speak again, once for each silence."""
+    silence_note(at=at)

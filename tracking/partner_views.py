@@ -22,15 +22,18 @@ from portal.web.pages import PageView
 from portal.web.policy import Policy, staff
 from portal.web.stepup import ALL, WRITES
 from tracking import crossings, partner_pages, services
+from tracking.freshness import freshness_panel
 from tracking.models import PartnerCode, Quarantined, QuarantineState, Source
-from tracking.ops_views import quarantine_url
 from tracking.partner_forms import RankForm, SourceEditForm, SourceKeyForm
 from tracking.partner_pages import page_url
 from tracking.partners import KIND_RANKS, RANK, own_rank, settings_as_of
+from tracking.quarantine_pages import quarantine_url
+from tracking.quarantine_views import WRITERS
 from tracking.selectors import source_scope
 
 READERS: Final = staff(write=frozenset({Role.ADMIN.value}))
 ADMINS: Final = staff(Role.ADMIN)
+POLLED: Final = frozenset({"dcsa", "dcsa_3", "auto"})  # formats that carriers publish to be fetched
 
 
 class SourceView(PageView):
@@ -87,6 +90,11 @@ class SourceView(PageView):
 class SourcePage(SourceView):
     """One source: facts, doors, settings, keys, what it sent lately."""
 
+    @property
+    def may_upload(self) -> bool:
+        """A spreadsheet by hand, by those who write at the desk."""
+        return self.source.format == "table" and self.source.is_active and self.member.role in WRITERS
+
     def get(self, request: HttpRequest) -> HttpResponse:
         """The page; panels of others stand in tracking/ops/_source_panels.html."""
         source, zone = self.source, operator_zone()
@@ -102,7 +110,9 @@ class SourcePage(SourceView):
             "secrets": len(source.dcsa_secrets), "messages_lately": partner_pages.lately(source),
             "own_codes": PartnerCode.objects.filter(source=source).count(), "waiting": waiting,
             "quarantine_url": quarantine_url(source=source.key), "switch": self._switch() if self.may_edit else None,
-            "is_shared": source.tenant_id == OPERATOR_ID,
+            "is_shared": source.tenant_id == OPERATOR_ID, **freshness_panel(source, self.at),
+            "poll_url": page_url("source_poll", source) if self.may_edit and source.format in POLLED else "",
+            "upload_url": page_url("upload", source) if self.may_upload else "",
             **{f"{name}_url": page_url(f"source_{name}", source)
                for name in ("edit", "codes", "bench", "rank", "secret", "key_new")},
         })  # fmt: skip

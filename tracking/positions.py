@@ -214,3 +214,87 @@ def _head(text: str, most: int) -> str:
 
 def _tail(text: str) -> str:
     return text if len(text) <= _AROUND else "…" + text[-_AROUND:]
+
+
+# --- the part of a message that can be sent again by itself ---
+
+_OPENS: Final = frozenset({"UNB", "UNG", "ISA", "GS"})
+_BEGINS: Final = frozenset({"UNH", "ST"})
+_ENDS: Final = frozenset({"UNT", "SE"})
+_CLOSES: Final = frozenset({"UNE", "UNZ", "GE", "IEA"})
+_TAG: Final = re.compile(r"\s*([A-Z]{2,3})")
+
+
+def own_part(text: str, position: str) -> str:
+    """The message cut down to what a position speaks of, whole enough to be sent again: a list of one event, the head
+    of a table with one row, one EDI message in its envelope. The whole text where that cannot be told apart.
+    """
+    named = re.match(r"\$\[(\d+)\]", position)
+    if named is None:
+        return text
+    number, begin = int(named[1]), text.lstrip(" \t\r\n\ufeff")
+    if begin[:1] in ("[", "{"):
+        span = _event_span(text, number) if begin[0] == "{" else locate(text, f"$[{number}]")
+        return f"[{text[span.start : span.end]}]\n" if span else text
+    if begin[:3] in ("UNA", "UNB", "ISA"):
+        return _own_message(begin, number) or text
+    return _own_row(text, number) or text
+
+
+def _event_span(text: str, number: int) -> Span | None:
+    """Of an object that holds a list `events`, else of the one event that it is."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    listed = value.get("events")
+    if isinstance(listed, list):
+        return locate(text, f"$.events[{number}]") if number < len(listed) else None
+    return locate(text, "$[0]") if "eventType" in value else None
+
+
+def _own_row(text: str, number: int) -> str:
+    span = _in_csv(text, [number])
+    if span is None:
+        return ""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    next(reader)
+    head = "".join(text.splitlines(keepends=True)[: reader.line_num]).rstrip("\r\n")
+    return f"{head}\n{text[span.start : span.end]}\n"
+
+
+def _own_message(text: str, number: int) -> str:
+    """The number-th message or transaction with the envelopes that were open around it."""
+    opened: list[str] = []
+    kept: list[str] = []
+    seen, inside = -1, False
+    for segment in _segments(text):
+        tag = found[1] if (found := _TAG.match(segment)) else ""
+        if tag in _BEGINS:
+            seen, inside = seen + 1, seen + 1 == number
+            kept += opened if inside else []
+        if tag == "UNA" or (tag in _OPENS and seen < number):
+            opened = [o for o in opened if not o.lstrip().startswith(tag)] + [segment]
+        elif inside:
+            kept.append(segment)
+            inside = tag not in _ENDS
+        elif tag in _CLOSES and seen >= number and not any(s.lstrip().startswith(tag) for s in kept):
+            kept.append(re.sub(r"^(\s*[A-Z]{2,3}[^A-Za-z0-9])\d+", r"\g<1>1", segment))
+    return "".join(kept)
+
+
+def _segments(text: str) -> list[str]:
+    """With their terminators and line ends, as written."""
+    if text.startswith("ISA"):
+        fields = text.split(text[3], 17)
+        end, release = (fields[16][1:2] if len(fields) > 16 else ""), ""
+    elif text.startswith("UNA"):
+        end, release = text[8:9], text[6:7].strip()
+    else:
+        end, release = "'", "?"
+    if not end:
+        return []
+    una = [text[:9]] if text.startswith("UNA") else []
+    escaped = rf"{re.escape(release)}.|" if release else ""
+    segment = re.compile(rf"(?:{escaped}[^{re.escape(end)}])*?{re.escape(end)}\s*", re.DOTALL)
+    return una + segment.findall(text[len(una) * 9 :])

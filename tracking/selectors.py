@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
-from portal.tenancy.context import scope
+from portal.tenancy.context import no_tenant, scope
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
 from tracking.filters import ShipmentFilter
 from tracking.milestones import chain, critical_five
@@ -41,6 +41,14 @@ def source_scope(key: str) -> int | None:
         cursor.execute("select plimsoll_scope_of_source(%s)", [key])
         row = cursor.fetchone()
     return None if row is None or row[0] is None else int(row[0])
+
+
+def ingest_gauges() -> dict[str, int]:
+    """Over all tenants, for /metrics: events in quarantine, messages not applied, sources told to be silent (P1)."""
+    with no_tenant(), connection.cursor() as cursor:
+        cursor.execute("select quarantined, unapplied, silent from plimsoll_ingest_gauges()")
+        quarantined, unapplied, silent = cursor.fetchone()
+    return {"quarantine_open": int(quarantined), "messages_unapplied": int(unapplied), "sources_silent": int(silent)}
 
 
 # --- the list of shipments ---

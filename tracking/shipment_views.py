@@ -19,6 +19,7 @@ from portal.web.templatetags.ui import time_at
 from tracking import shipment_pages as pages
 from tracking import wording
 from tracking.dossier import Dossier, dossier, eta_moves, event_row
+from tracking.freshness import feeds
 from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
@@ -75,6 +76,7 @@ class ShipmentPage(OneShipment):
             "timeline": pages.timeline(found, self.at, lambda number: self.event_url(found, number)),
             "timeline_note": "" if found.core is None else _("Core events. Priority and Premium show every event."),
             "missing": pages.missing(found),
+            "heard_from": self._heard_from(found),
             "containers": pages.containers(found),
             "references": pages.references(found),
             "promise": pages.promise(found),
@@ -88,6 +90,13 @@ class ShipmentPage(OneShipment):
         if self.member.role not in ENTERING:
             return []
         return [{"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}]
+
+    def _heard_from(self, found: Dossier) -> list[dict[str, Any]]:
+        """The sources of what the reader sees here; of a finished journey nothing more is awaited."""
+        if found.shipment.status in ("DONE", "CANCELLED"):
+            return []
+        keys = {s.source for s in found.sightings if found.visible(s)}
+        return [{"text": f.words(), "silent": f.is_silent} for f in feeds(at=self.at, keys=keys)] if keys else []
 
 
 def _sub(found: Dossier) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -21,9 +22,11 @@ from portal.web.stepup import ALL
 from tracking import crossings, services, wording
 from tracking.crossings import SourceLine
 from tracking.forms import SourceForm
+from tracking.freshness import bound_words, plot, share_words, silence_words, span, state_of
 from tracking.models import Source
-from tracking.ops_views import WRITERS, quarantine_url
 from tracking.partner_pages import page_url
+from tracking.quarantine_pages import quarantine_url
+from tracking.quarantine_views import WRITERS
 from tracking.types import SourceKind
 
 _ACCOUNTS_REASON: Final = "sources: the accounts that a new source can belong to"
@@ -35,15 +38,6 @@ def since_midnight(at: datetime) -> datetime:
     return local_midnight(local_date(at, zone), zone)
 
 
-def source_state(line: SourceLine, at: datetime) -> dict[str, Any]:
-    """Tone and word: silent, heard, never heard, closed."""
-    if not line.source.is_active:
-        return {"tone": "neutral", "label": _("Closed")}
-    if line.source.last_heard_at is None:
-        return {"tone": "late" if line.is_silent(at) else "neutral", "label": _("Never heard")}
-    return {"tone": "late", "label": _("Silent")} if line.is_silent(at) else {"tone": "ok", "label": _("Heard")}
-
-
 class Sources(CrossingView):
     """Every source, the operator's and the accounts' own, with today's counts."""
 
@@ -51,13 +45,14 @@ class Sources(CrossingView):
     crossing_reason: ClassVar[str] = "sources: when each was last heard, over all accounts"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The list; silent ones first."""
-        lines = crossings.source_lines(since=since_midnight(self.at))
-        zone = operator_zone()
-        rows = [self._row(line, zone) for line in sorted(lines, key=lambda one: not one.is_silent(self.at))]
+        """The list; silent ones first, or in the order that the address asks for."""
+        lines = crossings.source_lines(since=since_midnight(self.at), now=self.at)
+        zone, sort = operator_zone(), request.GET.get("sort", "")
+        lines.sort(key=_ORDERS.get(sort, _ORDERS[""]))
         return self.page("tracking/ops/sources.html", {
-            "title": _("Sources"), "rows": rows,
-            "subtitle": _("A source is called silent when nothing came from it for 24 hours. Counts are of today."),
+            "title": _("Sources"), "rows": [self._row(line, zone) for line in lines], "heads": _heads(sort),
+            "subtitle": _("A source is called silent when nothing came from it for three times as long as nine in ten "
+                          "of its gaps. Counts are of today, shares and latency of 28 days."),
             "new_url": reverse("ops:tracking_source_new") if self.member.role == Role.ADMIN else "",
         })  # fmt: skip
 
@@ -66,13 +61,41 @@ class Sources(CrossingView):
         return {
             "url": page_url("source", source), "name": source.name, "key": source.key,
             "kind": wording.SOURCE_KINDS.get(source.kind, source.kind),
-            "format": source.format, "state": source_state(line, self.at), "at": source.last_heard_at, "zone": zone,
+            "format": source.format, "state": state_of(line.fresh), "at": source.last_heard_at, "zone": zone,
+            "silence": silence_words(line.fresh), "ago": span(line.fresh.silence) if source.last_heard_at else "",
+            "latency": bound_words(line.fresh.latency[1]), "plot": plot(line.fresh),
+            "warned": share_words(line.fresh.total("warned"), _kept(line)),
+            "held": share_words(line.fresh.total("quarantined"), line.fresh.total("received")),
             "account": "" if source.tenant.kind == TenantKind.OPERATOR else source.tenant.name,
             "messages": line.messages, "accepted": line.accepted, "duplicate": line.duplicate,
             "upload_url": reverse("ops:tracking_upload", kwargs={"source": source.key})
             if source.format == "table" and source.is_active and self.member.role in WRITERS else "",
             "quarantined": line.quarantined, "waiting": line.waiting, "waiting_url": quarantine_url(source=source.key),
         }  # fmt: skip
+
+
+_ORDERS: Final[dict[str, Callable[[SourceLine], Any]]] = {
+    "": lambda line: not line.is_silent,
+    "name": lambda line: line.source.name.lower(),
+    "silence": lambda line: -line.fresh.silence,
+    "waiting": lambda line: -line.waiting,
+}
+
+
+def _heads(sort: str) -> dict[str, dict[str, Any]]:
+    """The heads that sort, in the form of web/_th.html."""
+    base = reverse("ops:tracking_sources")
+    named = (("name", _("Source"), "ascending"), ("silence", _("Last heard"), "descending"),
+             ("waiting", _("Waiting"), "descending"))  # fmt: skip
+    return {
+        key: {"label": label, "url": f"{base}?sort={key}", "sort": way if sort == key else "",
+              "numeric": key == "waiting"}
+        for key, label, way in named
+    }  # fmt: skip
+
+
+def _kept(line: SourceLine) -> int:
+    return line.fresh.total("received") - line.fresh.total("quarantined")
 
 
 class NewSource(PageView):

@@ -156,6 +156,15 @@ class CanonicalEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A code that nobody has explained: the list that it stands in, who keeps that, and the code as sent."""
+
+    listed: str
+    code: str
+    agency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """An event or row that cannot be read: a code of a closed list, where, and a sentence."""
 
@@ -163,6 +172,7 @@ class Refusal:
     position: str
     detail: str
     fragment: str = ""  # the offending part as received, shortened
+    subject: Subject | None = None  # of an unknown code: what a line of the partner table would explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,8 @@ from tracking import crossings, services, upload_columns, upload_pages
 from tracking.adapters.table import parse_table
 from tracking.ingest import message_process, message_rehearse
 from tracking.models import InboundMessage, MessageState, Place, Quarantined, QuarantineState, Source, UploadDraft
-from tracking.ops_views import quarantine_url
 from tracking.partners import partner_of
+from tracking.quarantine_pages import quarantine_url
 from tracking.selectors import source_scope
 from tracking.tablemappings import TableMapping
 from tracking.tabletext import Table, plain

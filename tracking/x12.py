@@ -118,7 +118,8 @@ class Transaction:
         """The refusal of it, or of one of its events, with its segments one a line for people."""
         lines = ("*".join(s.as_list()) for s in (self.head, *self.body[:200]))
         fragment = "\n".join(lines).replace("\0", "?")[:_FRAGMENT]
-        return Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment)
+        return Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment,
+                       subject=fault.subject)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

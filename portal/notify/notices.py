@@ -73,6 +73,7 @@ def _values(fact: Fact, reader: Reader) -> dict[str, Any]:
         "link": _link(fact),
         "portal_url": settings.PUBLIC_URL,
         "brand": {"name": reader.brand},
+        "for_staff": fact.audience == Audience.STAFF,
         "account": reader.account,
         "name": reader.name,
         "unsubscribe_url": settings.PUBLIC_URL + reverse("notices:unsubscribe", kwargs={"token": token})

@@ -22,6 +22,12 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "tracking.derivation_differed": (
         _("The nightly check mended a shipment"), _("Never in good health: what was stored differed from the record."),
     ),
+    "tracking.source_silent": (
+        _("A source has fallen silent"), _("When nothing came for longer than usual; once for each silence."),
+    ),
+    "tracking.source_heard_again": (
+        _("A silent source is heard again"), _("With how long nothing had come."),
+    ),
 }  # fmt: skip
 
 

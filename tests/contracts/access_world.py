@@ -24,8 +24,8 @@ from tests import cast
 from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
-from tracking.models import Quarantined, SightingRow
-from tracking.services import Entry, entry_record, evidence_store, upload_begin, upload_import
+from tracking.models import BatchAction, Quarantined, SightingRow
+from tracking.services import Entry, batch_start, entry_record, evidence_store, upload_begin, upload_import
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -178,7 +178,18 @@ def _desk(world: World) -> dict[str, str]:
         **dict.fromkeys([f"tracking:upload_{step}:public_id" for step in done], _upload(sheets, imported=True)),
         "people:staff_member:public_id": spare.public_id,
         "people:staff_invitation_revoke:public_id": made.invitation.public_id,
-        **{f"tracking:quarantine_{p}:public_id": world.quarantined for p in ("item", "replay", "discard")},
+        **{
+            f"tracking:quarantine_{p}:public_id": world.quarantined
+            for p in (
+                "item",
+                "replay",
+                "discard",
+                "correct",
+                "map",
+                "zone",
+            )
+        },
+        "tracking:quarantine_batch:batch": _batch(world),
         "tracking:message:public_id": world.message,
         "tracking:source_key_revoke:public_id": spare_key.public_id,
         "tracking:message_raw:public_id": world.message,
@@ -194,6 +205,14 @@ def _upload(sheets: Any, *, imported: bool = False) -> str:
         if imported:
             upload_import(public_id=draft.public_id, at=NOW, actor="test")
     return str(draft.public_id)
+
+
+def _batch(world: World) -> str:
+    """A decision about many quarantined events."""
+    with as_tenant(OPERATOR_ID):
+        item = Quarantined.objects.get(public_id=world.quarantined).pk
+        return batch_start(batch=nothing(), action=BatchAction.REPLAY, items=[item], reason="", at=NOW,
+                           actor="test").batch  # fmt: skip
 
 
 def nothing() -> str:

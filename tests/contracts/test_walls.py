@@ -28,6 +28,7 @@ DEFINER = {
     "plimsoll_active_tenants": "whom to ask what is due: ids only",
     "plimsoll_outbox_gauges": "counts for /metrics: no rows",
     "plimsoll_delivery_gauges": "counts for /metrics: no rows",
+    "plimsoll_ingest_gauges": "counts for /metrics: no rows",
 }
 
 

@@ -16,7 +16,18 @@ from tracking.csvtable import Row
 from tracking.fields import Fault
 from tracking.instants import Written
 from tracking.reasons import Reason
-from tracking.types import PLAIN, Adapter, CanonicalEvent, Classifier, Kind, Parsed, Partner, Precision, Refusal
+from tracking.types import (
+    PLAIN,
+    Adapter,
+    CanonicalEvent,
+    Classifier,
+    Kind,
+    Parsed,
+    Partner,
+    Precision,
+    Refusal,
+    Subject,
+)
 
 COLUMNS: Final = (
     "source", "source_event_id", "shipment_ref", "container", "booking", "account", "kind", "code", "classifier",
@@ -124,7 +135,10 @@ def _kind_and_code(row: Row, retracts: str | None) -> tuple[Kind, str]:
         return kind or Kind.EQUIPMENT, ""
     usual = codes.kind_of(code)
     if usual is None or (code != codes.DELIVERY_FAILED and kind not in (None, usual)):
-        raise Fault(Reason.UNKNOWN_CODE, row.at("code"), f"It is {code[:40]!a}{f' of {kind}' if kind else ''}.")
+        raise Fault(
+            Reason.UNKNOWN_CODE, row.at("code"), f"It is {code[:40]!a}{f' of {kind}' if kind else ''}.",
+            subject=Subject(listed="csv", code=code[:40]),
+        )  # fmt: skip
     return kind or usual, code
 
 

@@ -43,6 +43,7 @@ from tracking.types import (
     Partner,
     Precision,
     Refusal,
+    Subject,
     Unreadable,
 )
 
@@ -81,7 +82,13 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
             events.append(_event(item, at, partner))
         except Fault as fault:
             refusals.append(
-                Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(item))
+                Refusal(
+                    code=fault.reason,
+                    position=fault.where,
+                    detail=fault.detail,
+                    fragment=fragment(item),
+                    subject=fault.subject,
+                )
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 
@@ -117,7 +124,7 @@ def _event(item: Any, at: str, partner: Partner) -> CanonicalEvent:
     own = statuses.own_meaning(partner, "dcsa", text_of(data, name, at) or "") if partner.status else None
     if own is not None and own[0].is_ignored:
         raise Fault(Reason.NOT_TRACKED, f"{at}.{name}")
-    code = own[0].code if own else code_of(data, name, at, codes.BY_KIND[kind])
+    code = own[0].code if own else _code(data, name, kind, at)
     when = _time(data, "eventDateTime", at)
     warnings: list[str] = []
     created = _created(data, at)
@@ -149,6 +156,15 @@ def _event(item: Any, at: str, partner: Partner) -> CanonicalEvent:
         **found,
     )
     return event if own is None else statuses.as_meant(event, *own)
+
+
+def _code(data: Fields, name: str, kind: Kind, at: str) -> str:
+    try:
+        return code_of(data, name, at, codes.BY_KIND[kind])
+    except Fault as fault:
+        if fault.reason == Reason.UNKNOWN_CODE:  # a line of the partner table could explain it
+            fault.subject = Subject(listed="dcsa", code=(text_of(data, name, at) or "").upper()[:40])
+        raise
 
 
 def _code_field(data: Fields, kind: Kind, at: str) -> str:

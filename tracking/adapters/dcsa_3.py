@@ -99,7 +99,13 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
             events.append(_read(item, dialect, at))
         except Fault as fault:
             refusals.append(
-                Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(item))
+                Refusal(
+                    code=fault.reason,
+                    position=fault.where,
+                    detail=fault.detail,
+                    fragment=fragment(item),
+                    subject=fault.subject,
+                )
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 

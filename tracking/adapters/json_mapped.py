@@ -31,6 +31,7 @@ from tracking.types import (
     Precision,
     Refusal,
     StatusRule,
+    Subject,
     Unreadable,
 )
 
@@ -137,7 +138,13 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
             events.append(_event(spot, mapping, partner, at, escaped=escaped))
         except Fault as fault:
             refusals.append(
-                Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(spot.item))
+                Refusal(
+                    code=fault.reason,
+                    position=fault.where,
+                    detail=fault.detail,
+                    fragment=fragment(spot.item),
+                    subject=fault.subject,
+                )
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 
@@ -206,7 +213,8 @@ def _meaning(read: _Reader, partner: Partner) -> tuple[StatusRule, str]:
     if rule is None and not read.mapping.codes and (kind := codes.kind_of(name.upper())) is not None:
         rule, words = StatusRule(kind=kind, code=name.upper()), f"code as sent: {name.upper()}"
     if rule is None:
-        raise Fault(Reason.UNKNOWN_CODE, read.where("event"), f"It is {name[:60]!a}.")
+        raise Fault(Reason.UNKNOWN_CODE, read.where("event"), f"It is {name[:60]!a}.",
+                    subject=Subject(listed=LISTED, code=name.upper()[:40]))  # fmt: skip
     if rule.is_ignored:
         raise Fault(Reason.NOT_TRACKED, read.where("event"), f"It is {name[:60]!a}.")
     return rule, words

@@ -29,6 +29,7 @@ from tracking.types import (
     Precision,
     Refusal,
     StatusRule,
+    Subject,
     Unreadable,
 )
 
@@ -83,7 +84,13 @@ def parse_table(table: Table, mapping: TableMapping, partner: Partner = PLAIN) -
             events.append(reader.event(row))
         except Fault as fault:
             refusals.append(
-                Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=reader.fragment(row))
+                Refusal(
+                    code=fault.reason,
+                    position=fault.where,
+                    detail=fault.detail,
+                    fragment=reader.fragment(row),
+                    subject=fault.subject,
+                )
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
 
@@ -191,7 +198,9 @@ class _Cells:
             if found is None and codes.kind_of(status.upper()) is not None:
                 found = StatusRule(kind=Kind(str(codes.kind_of(status.upper()))), code=status.upper()), "DCSA code"
             if found is None:
-                raise self.fault(Reason.UNKNOWN_CODE, "status", f"Nobody has said what {status[:40]!r} means.")
+                fault = self.fault(Reason.UNKNOWN_CODE, "status", f"Nobody has said what {status[:40]!r} means.")
+                fault.subject = Subject(listed="csv", code=status.upper()[:40])
+                raise fault
             if found[0].is_ignored:
                 raise self.fault(Reason.NOT_TRACKED, "status")
             return found

@@ -74,7 +74,9 @@ def _message(message: Message, partner: Partner) -> tuple[list[CanonicalEvent | 
         return list(islice(_read(message, partner), LIMITS.events + 1)), ""
     except Fault as fault:
         text = "\n".join(s.text for s in (message.opening, *message.segments[:40]))
-        refusal = Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=_shown(text))
+        refusal = Refusal(
+            code=fault.reason, position=fault.where, detail=fault.detail, fragment=_shown(text), subject=fault.subject
+        )
         return [refusal], "" if fault.reason == Reason.NOT_TRACKED else str(fault.reason)
 
 
@@ -98,7 +100,11 @@ def _read(message: Message, partner: Partner) -> Iterator[CanonicalEvent | Refus
 
 def _storable(refusal: Refusal) -> Refusal:
     return Refusal(
-        code=refusal.code, position=refusal.position, detail=refusal.detail, fragment=_shown(refusal.fragment)
+        code=refusal.code,
+        position=refusal.position,
+        detail=refusal.detail,
+        fragment=_shown(refusal.fragment),
+        subject=refusal.subject,
     )
 
 

@@ -39,7 +39,7 @@ from tracking.edifact.syntax import Segment
 from tracking.fields import Fault
 from tracking.instants import Written
 from tracking.reasons import Reason
-from tracking.types import CanonicalEvent, Kind, Partner, Precision, Refusal, StatusRule
+from tracking.types import CanonicalEvent, Kind, Partner, Precision, Refusal, StatusRule, Subject
 
 Found = Iterator[CanonicalEvent | Refusal]
 _REPORTS: Final = {
@@ -118,7 +118,9 @@ def read(message: Message, partner: Partner, warnings: Sequence[str]) -> Found:
             yield _event(move, [*faults])
         except Fault as fault:
             text = "\n".join(s.text for s in group[:40])
-            yield Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=text)
+            yield Refusal(
+                code=fault.reason, position=fault.where, detail=fault.detail, fragment=text, subject=fault.subject
+            )
 
 
 def _meaning(type_: str, head: Head, partner: Partner) -> tuple[StatusRule, str]:
@@ -127,7 +129,8 @@ def _meaning(type_: str, head: Head, partner: Partner) -> tuple[StatusRule, str]
         return own, f"partner table: {type_.lower()} {head.code}"
     found = _REPORTS.get((type_, head.code))
     if found is None:
-        raise Fault(Reason.UNKNOWN_CODE, head.code_at, f"{type_} is no report {head.code[:10]!a}.")
+        raise Fault(Reason.UNKNOWN_CODE, head.code_at, f"{type_} is no report {head.code[:10]!a}.",
+                    subject=Subject(listed=type_.lower(), code=head.code[:40]))  # fmt: skip
     return found, f"{type_} BGM {head.code}, {found.says}"
 
 

@@ -39,7 +39,7 @@ from tracking.edifact.syntax import Segment
 from tracking.fields import Fault
 from tracking.instants import Written
 from tracking.reasons import Reason
-from tracking.types import CanonicalEvent, Classifier, Kind, Partner, Precision, Refusal, StatusRule
+from tracking.types import CanonicalEvent, Classifier, Kind, Partner, Precision, Refusal, StatusRule, Subject
 
 Found = Iterator[CanonicalEvent | Refusal]
 _ARRIVED: Final = frozenset({"ARRI", "DISC"})
@@ -114,7 +114,9 @@ def read(message: Message, partner: Partner, warnings: Sequence[str]) -> Found:
                 yield from _status(_laid_out(head, segments, named, around), partner, warnings)
             except Fault as fault:
                 text = "\n".join(s.text for s in segments[:40])
-                yield Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=text)
+                yield Refusal(
+                    code=fault.reason, position=fault.where, detail=fault.detail, fragment=text, subject=fault.subject
+                )
 
 
 def _laid_out(head: Head, segments: list[Segment], around: Named, outer: Sequence[Segment]) -> Status:
@@ -172,7 +174,10 @@ def _meaning(status: Status, partner: Partner) -> tuple[StatusRule, str]:
     if not (code or text):
         raise Fault(Reason.MISSING_FIELD, status.at(), "The status has no code.")
     said = f"It is {code[:40]!a} of {agency[:17]!a}" if code else "There is no code"
-    raise Fault(Reason.UNKNOWN_CODE, status.at(), f"{said}{f', in words {text[:80]!a}' if text else ''}.")
+    raise Fault(
+        Reason.UNKNOWN_CODE, status.at(), f"{said}{f', in words {text[:80]!a}' if text else ''}.",
+        subject=Subject(listed="iftsta", agency=agency[:16] if code else "", code=(code or text.upper())[:40]),
+    )  # fmt: skip
 
 
 def _means(status: Status, rule: StatusRule) -> tuple[Means, str | None]:

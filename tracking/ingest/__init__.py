@@ -4,15 +4,17 @@ Doors are elsewhere. receive.py stores, process.py applies, run.py and tenant_ru
 trial.py and rehearsal.py say what it would do.
 """
 
+from tracking.ingest.channels import CORRECTION, HISTORY
 from tracking.ingest.items import Item
 from tracking.ingest.pressure import TooLittleRoom, TooMuchWaiting, room_or_refuse
-from tracking.ingest.process import HISTORY, message_finish, message_process, own_tenant, quarantined_apply
+from tracking.ingest.process import message_finish, message_process, own_tenant, quarantined_apply
 from tracking.ingest.receive import IdempotencyConflict, message_receive
 from tracking.ingest.rehearsal import Met, Rehearsed, message_rehearse
 from tracking.ingest.run import Run
 from tracking.ingest.trial import Meant, Trial, Tried, message_try
 
 __all__ = [
+    "CORRECTION",
     "HISTORY",
     "IdempotencyConflict",
     "Item",

@@ -13,9 +13,11 @@ from typing import Final
 
 from tracking import matching
 from tracking.models import Quarantined
+from tracking.reasons import Reason
 from tracking.types import CanonicalEvent, Refusal
 
 _MOST_ROUNDS: Final = 10
+PLACES: Final = "place"  # the list in which a place without a zone stands
 
 
 @dataclass(slots=True)
@@ -70,6 +72,16 @@ def rounds(items: Sequence[Item]) -> list[list[Item]]:
 def withdrawn(item: Item) -> set[str]:
     """What a waiting retraction waits for, beside its references."""
     return {f"EVENT:{matching.id_key(item.event.retracts)}"} if item.event and item.event.retracts else set()
+
+
+def waits_for(item: Item) -> dict[str, str]:
+    """What was not known, for the columns of its row: a code of a list, or the place that has no zone."""
+    subject, event = item.refused.subject if item.refused else None, item.event
+    if subject is not None:
+        return {"listed": subject.listed[:16], "agency": subject.agency[:16], "code": subject.code[:40]}
+    if item.refused is not None and item.refused.code == Reason.NO_ZONE and event is not None and event.place:
+        return {"listed": PLACES, "agency": "", "code": event.place[:40]}
+    return {"listed": "", "agency": "", "code": ""}
 
 
 def event_keys(item: Item) -> set[str]:

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from django.db import transaction
 
 from portal.lib.faults import declare, fault
 from portal.tenancy.context import OPERATOR_ID, scope
+from portal.tenancy.services import SYSTEM
 from tracking.canonical import event_from_json
 from tracking.ingest.acknowledge import acknowledge
-from tracking.ingest.items import Item
+from tracking.ingest.channels import HISTORY
+from tracking.ingest.heard import freshness_note
+from tracking.ingest.items import Item, waits_for
 from tracking.ingest.run import Run
 from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState
 from tracking.partners import partner_of
 from tracking.positions import anchor, whole
+from tracking.reasons import Reason
 from tracking.registry import adapter_for
 from tracking.types import Parsed, Refusal, Unreadable
 
 declare("ingest.before_apply", "a message is stored and committed, nothing of it is applied")
 declare("ingest.before_commit", "a message is applied and counted, not committed")
 declare("ingest.before_answer", "what the sender is to be told is committed, the answer is not given")
-HISTORY: Final = "HISTORY"  # the channel of history files: recorded when the file says, told to nobody (R1.1)
 
 
 @transaction.atomic
@@ -36,17 +38,22 @@ def message_process(*, public_id: str, at: datetime) -> InboundMessage:
     if message.state != MessageState.RECEIVED:
         return message
     fault("ingest.before_apply")
-    try:
-        parsed = adapter_for(message.source.format, message.content_type, message.file_name).parse(
-            bytes(message.raw.body), partner=partner_of(message.source)
-        )
-    except Unreadable as error:
-        parsed = Parsed(refusals=(Refusal(code=error.code, position=error.position, detail=error.detail),))
     run = Run(source=message.source, message=message, at=at, own_tenant=own_tenant())
-    items = run.apply(acknowledge(message, parsed, at))
+    items = run.apply(acknowledge(message, message_read(message), at))
     message_finish(message, items, at)
     fault("ingest.before_commit")
     return message
+
+
+def message_read(message: InboundMessage) -> Parsed:
+    """What its adapter makes of the bytes as the partner means them now; a whole that cannot be read is one refusal."""
+    source = message.source
+    try:
+        return adapter_for(source.format, message.content_type, message.file_name).parse(
+            bytes(message.raw.body), partner=partner_of(source)
+        )
+    except Unreadable as error:
+        return Parsed(refusals=(Refusal(code=error.code, position=error.position, detail=error.detail),))
 
 
 def own_tenant() -> int | None:
@@ -64,6 +71,7 @@ def message_finish(message: InboundMessage, items: Sequence[Item], at: datetime)
     message.warnings = dict(Counter(w for i in items if i.event and not i.refused for w in i.event.warnings))
     message.state, message.applied_at = MessageState.APPLIED, at
     message.save()
+    freshness_note(message, items, at)
 
 
 @transaction.atomic
@@ -73,30 +81,41 @@ def quarantined_apply(*, rows: Sequence[Quarantined], at: datetime) -> list[Item
     `rows` are locked by the caller. A row that cannot be read as an event is parsed again from the raw bytes.
     """
     done: list[Item] = []
+    read: dict[int, Parsed] = {}  # by message: many rows of one are read once
     for row in rows:
         is_history = row.message.channel == HISTORY
         run = Run(source=row.source, message=row.message, at=at, own_tenant=own_tenant(), is_backfill=is_history,
                   quiet=is_history)  # fmt: skip
-        items = _again(run, row)
+        items = _again(run, row, read)
         run.apply_items(items)
         run._wake_withdrawals(items)
         row.attempts += 1
         if items and all(i.refused is None for i in items):
             row.state, row.decided_at, row.decided_by = QuarantineState.REPLAYED, at, row.decided_by or "SYSTEM"
         elif items:
-            faults = [i.refused for i in items if i.refused is not None]
-            row.reason, row.detail = faults[0].code, faults[0].detail[:400]
+            _still_refused(row, next(i for i in items if i.refused is not None), at)
         row.save()
         done += items
     return done
 
 
-def _again(run: Run, row: Quarantined) -> list[Item]:
+def _still_refused(row: Quarantined, item: Item, at: datetime) -> None:
+    assert item.refused is not None
+    row.reason, row.detail = item.refused.code, item.refused.detail[:400]
+    for name, value in waits_for(item).items():
+        setattr(row, name, value)
+    if item.refused.code == Reason.NOT_TRACKED:  # its partner table says by now that it tells nothing
+        row.state, row.decided_at, row.decision = QuarantineState.DISCARDED, at, Reason.NOT_TRACKED.value
+        row.decided_by = row.decided_by or SYSTEM
+
+
+def _again(run: Run, row: Quarantined, read: dict[int, Parsed]) -> list[Item]:
     if row.event is not None:
         return run._timed(Parsed(events=(event_from_json(row.event),)))
-    parsed = adapter_for(row.source.format, row.message.content_type, row.message.file_name).parse(
-        bytes(row.message.raw.body), partner=partner_of(row.source)
-    )
+    if row.message_id not in read:
+        row.message.source = row.source
+        read[row.message_id] = message_read(row.message)
+    parsed = read[row.message_id]
     named = anchor(row.position)
     readable = [e for e in parsed.events if anchor(e.position) == named]
     if readable:

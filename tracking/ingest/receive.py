@@ -10,6 +10,7 @@ from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.lib.faults import declare, fault
 from portal.outbox.services import enqueue
+from tracking.ingest.channels import CORRECTION
 from tracking.models import InboundMessage, RawBody, Source
 
 declare("ingest.after_raw", "the raw bytes are written, their delivery is not; nothing is committed")
@@ -61,7 +62,8 @@ def message_receive(
         if known is None:
             raise
         return known
-    Source.objects.filter(pk=source.pk).update(last_heard_at=at)
+    if channel != CORRECTION:  # a person wrote it: no sign of life of the source
+        Source.objects.filter(pk=source.pk).update(last_heard_at=at)
     enqueue("tracking.process_message", key=f"message:{message.public_id}", at=at, due_at=process_after,
             message=message.public_id)  # fmt: skip
     return message

@@ -17,7 +17,9 @@ from portal.tenancy.services import SYSTEM
 from tracking import matching
 from tracking.canonical import event_to_json
 from tracking.derivation import rebuild
-from tracking.ingest.items import Item, distinct_positions, event_keys, rounds, withdrawn
+from tracking.ingest.channels import NO_FEED
+from tracking.ingest.heard import heard_note
+from tracking.ingest.items import Item, distinct_positions, event_keys, rounds, waits_for, withdrawn
 from tracking.ingest.tenant_run import TenantRun
 from tracking.masterdata import codes_note
 from tracking.models import InboundMessage, Place, Quarantined, QuarantineState, Shipment, SightingRow, Source, ZoneRule
@@ -86,6 +88,8 @@ class Run:
             with as_tenant(tenant_id):
                 shipments = [shipment for _pk, (shipment, _told) in sorted(touched.items())]
                 news = rebuild(shipments, {pk: told for pk, (_s, told) in touched.items()}, at=self.at)
+                if self.message.channel not in NO_FEED:
+                    heard_note(self.source, self.message.received_at)
                 if not self.quiet:
                     emit_all(news, at=self.at)
         self.touched.clear()
@@ -218,6 +222,7 @@ class Run:
                 payload_hash=matching.payload_digest(i.event.payload) if i.event else "",
                 refs=sorted(i.refs | withdrawn(i)),
                 recorded_at=self.at,
+                **waits_for(i),
                 **(_SET_ASIDE | {"decided_at": self.at} if i.refused.code == Reason.NOT_TRACKED else {}),
             )
             for i in items

@@ -9,16 +9,20 @@ from tracking.models.acknowledgements import (
 )
 from tracking.models.derived import (
     EtaRow,
+    HeardFrom,
     LegRow,
     MilestoneRow,
+    SourceDay,
     VisitRow,
 )
 from tracking.models.evidence import (
     Evidence,
 )
 from tracking.models.messages import (
+    BatchAction,
     InboundMessage,
     MessageState,
+    QuarantineBatch,
     Quarantined,
     QuarantineState,
     RawBody,
@@ -61,11 +65,13 @@ from tracking.models.uploads import (
 __all__ = [
     "Acknowledgement",
     "AcknowledgementKind",
+    "BatchAction",
     "Carrier",
     "CommitmentRow",
     "Container",
     "EtaRow",
     "Evidence",
+    "HeardFrom",
     "InboundMessage",
     "InboxFault",
     "InboxRefusal",
@@ -78,6 +84,7 @@ __all__ = [
     "Place",
     "PlaceSetting",
     "Poll",
+    "QuarantineBatch",
     "QuarantineState",
     "Quarantined",
     "RawBody",
@@ -87,6 +94,7 @@ __all__ = [
     "Shipment",
     "SightingRow",
     "Source",
+    "SourceDay",
     "SourceSetting",
     "Terminal",
     "UploadDraft",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field
 from tracking.models.shipments import Shipment
+from tracking.models.sources import Source
 
 
 class MilestoneRow(TenantOwned):
@@ -103,4 +105,39 @@ class EtaRow(TenantOwned):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["tenant", "shipment", "milestone", "published_at"], name="eta_once"),
+        ]
+
+
+class SourceDay(TenantOwned):
+    """What came from a source on one UTC day, counted as it came; corrections and history files are no part of it."""
+
+    source = TenantForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    messages = models.PositiveIntegerField(default=0)
+    received = models.PositiveIntegerField(default=0)
+    accepted = models.PositiveIntegerField(default=0)
+    duplicate = models.PositiveIntegerField(default=0)
+    quarantined = models.PositiveIntegerField(default=0)
+    warned = models.PositiveIntegerField(default=0)  # accepted or known events with a warning
+    latency = ArrayField(models.PositiveIntegerField(), default=list)  # actuals by how late we heard: rhythm.BOUNDS
+    quarters = ArrayField(models.SmallIntegerField(), default=list)  # quarter-hours of the day with a message, 0 to 95
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "source", "day"], name="sourceday_once"),
+        ]
+
+
+class HeardFrom(TenantOwned):
+    """When an account last heard from a source about its own shipments: all that it sees of an operator's source."""
+
+    source_key = code_field(40)
+    name = models.CharField(max_length=120)  # as people call it
+    kind = code_field(16)
+    heard_at = models.DateTimeField()
+    slots = ArrayField(models.IntegerField(), default=list)  # newest quarter-hours with news, counted from 1970
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "source_key"], name="heardfrom_once"),
         ]

@@ -44,7 +44,7 @@ class InboundMessage(TenantOwned):
     public_id = public_id_field()
     source = TenantForeignKey(Source, on_delete=models.PROTECT, related_name="+")
     raw = TenantForeignKey(RawBody, on_delete=models.PROTECT, related_name="+")
-    channel = code_field(16)  # HTTP, CALLBACK, FILE, HISTORY
+    channel = code_field(16)  # HTTP, CALLBACK, FILE, HISTORY, CORRECTION
     content_type = models.CharField(max_length=120, blank=True, default="")
     file_name = models.CharField(max_length=200, blank=True, default="")
     idempotency_key = code_field(120, blank=True, default="")
@@ -57,6 +57,9 @@ class InboundMessage(TenantOwned):
     events_quarantined = models.PositiveIntegerField(default=0)
     warnings = models.JSONField(default=dict)  # warning code -> how many events
     detail = models.CharField(max_length=400, blank=True, default="")
+    corrects = TenantForeignKey(  # the quarantined event that a person sent again, mended (G12)
+        "Quarantined", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections"
+    )
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
@@ -85,6 +88,7 @@ class QuarantineState(models.TextChoices):
     OPEN = "OPEN", _("Waiting")
     REPLAYED = "REPLAYED", _("Replayed")
     DISCARDED = "DISCARDED", _("Discarded")
+    REPLACED = "REPLACED", _("Corrected")
 
 
 class Quarantined(TenantOwned):
@@ -104,6 +108,10 @@ class Quarantined(TenantOwned):
     event_key = code_field(64, blank=True, default="")
     payload_hash = code_field(64, blank=True, default="")
     refs = ArrayField(code_field(80), default=list)  # KIND:VALUE, what would match it
+    # what was not known, so that all that waits for one answer is found: a code of a list, or a place without zone
+    listed = code_field(16, blank=True, default="")
+    agency = code_field(16, blank=True, default="")
+    code = code_field(40, blank=True, default="")
     recorded_at = models.DateTimeField()
     state = models.CharField(max_length=16, choices=QuarantineState.choices, default=QuarantineState.OPEN)
     attempts = models.PositiveIntegerField(default=0)
@@ -119,4 +127,38 @@ class Quarantined(TenantOwned):
             models.Index(fields=["tenant", "-recorded_at", "-id"], name="quarantined_newest"),
             models.Index(fields=["tenant", "source", "event_key"], name="quarantined_by_event"),
             GinIndex(fields=["refs"], name="quarantined_by_ref", condition=Q(state="OPEN")),
+            models.Index(
+                fields=["tenant", "source", "listed", "code"], name="quarantined_by_code",
+                condition=Q(state="OPEN"),
+            ),
+        ]  # fmt: skip
+
+
+class BatchAction(models.TextChoices):
+    """What is decided about many quarantined events at once."""
+
+    REPLAY = "REPLAY", _("Replay")
+    DISCARD = "DISCARD", _("Set aside")
+
+
+class QuarantineBatch(TenantOwned):
+    """One decision about many quarantined events of one scope, worked off in steps; parts of one decision over
+    several scopes share `batch`.
+    """
+
+    batch = code_field(26)  # in addresses: random, the same for every scope's part
+    action = code_field(8, choices=BatchAction.choices)
+    reason = models.CharField(max_length=400, blank=True, default="")  # of setting aside; else what made the replay
+    items = ArrayField(models.BigIntegerField())  # in the order of their work; never changed
+    done = models.PositiveIntegerField(default=0)  # of the items, from the first
+    settled = models.PositiveIntegerField(default=0)  # applied, or set aside
+    waiting = models.PositiveIntegerField(default=0)  # tried, and still not usable
+    skipped = models.PositiveIntegerField(default=0)  # somebody else had decided before
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=200)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "batch"], name="quarantinebatch_once"),
         ]

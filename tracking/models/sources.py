@@ -49,6 +49,7 @@ class Source(TenantOwned):
     inbox = code_field(40, blank=True, default="")  # folder of its own under the inbox of this installation
     is_active = models.BooleanField(default=True)
     last_heard_at = models.DateTimeField(null=True, blank=True)
+    silent_since = models.DateTimeField(null=True, blank=True)  # the staff were told that it is silent since then
     created_at = models.DateTimeField()
 
     class Meta:

@@ -1,5 +1,9 @@
 """Writes of tracking, by what they concern. Messages are applied by ingest; state is derived by derivation.py."""
 
+from tracking.services.batches import (
+    batch_start,
+    batch_step,
+)
 from tracking.services.derivation import (
     derivation_mend,
 )
@@ -44,6 +48,7 @@ from tracking.services.places import (
     UnknownZone,
     carrier_set,
     place_set,
+    place_zone_set,
     places_load,
     terminal_set,
     vessel_set,
@@ -56,6 +61,7 @@ from tracking.services.polling import (
 )
 from tracking.services.quarantine import (
     AlreadyDecided,
+    quarantine_correct,
     quarantine_discard,
     quarantine_replay,
     waiting_match,
@@ -72,6 +78,9 @@ from tracking.services.shipments import (
     commitment_change,
     shipment_register,
     shipments_register,
+)
+from tracking.services.silence import (
+    silence_note,
 )
 from tracking.services.sources import (
     SourceExists,
@@ -116,6 +125,8 @@ __all__ = [
     "UnknownPlace",
     "UnknownZone",
     "UploadRefused",
+    "batch_start",
+    "batch_step",
     "carrier_set",
     "code_store",
     "commitment_change",
@@ -132,10 +143,12 @@ __all__ = [
     "partner_codes_import",
     "partner_codes_rows",
     "place_set",
+    "place_zone_set",
     "places_load",
     "poll_pause",
     "poll_planned",
     "poll_save",
+    "quarantine_correct",
     "quarantine_discard",
     "quarantine_replay",
     "rank_fault",
@@ -143,6 +156,7 @@ __all__ = [
     "shipment_register",
     "shipments_rederive",
     "shipments_register",
+    "silence_note",
     "source_close",
     "source_create",
     "source_key_issue",

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib.errors import PortalError
+from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.services import audit
 from tracking.models import Carrier, Place, PlaceSetting, Terminal, Vessel
 from tracking.partners import AVPU
@@ -147,3 +148,15 @@ def vessel_set(*, imo: str, name: str, call_sign: str, at: datetime, actor: str)
     )
     audit(action="vessel.set", actor=actor, at=at, object_type="vessel", object_id=imo)
     return vessel
+
+
+@transaction.atomic
+def place_zone_set(*, code: str, zone: str, at: datetime, actor: str) -> Place:
+    """Gives a place its time zone, from now on and for all; a place that was only seen on an event is made."""
+    place, _made = Place.objects.get_or_create(code=code, defaults={"name": "", "needs_review": True})
+    before, place.zone = place.zone, zone
+    place.save(update_fields=["zone"])
+    with as_tenant(OPERATOR_ID):
+        audit(action="place.zone_set", actor=actor, at=at, object_type="place", object_id=code,
+              details={"zone": zone, "before": before})  # fmt: skip
+    return place

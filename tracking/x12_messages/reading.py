@@ -15,7 +15,7 @@ from tracking import codes, identifiers, statuses
 from tracking.fields import Fault
 from tracking.instants import written
 from tracking.reasons import Reason
-from tracking.types import Kind, Partner, Precision, StatusRule
+from tracking.types import Kind, Partner, Precision, StatusRule, Subject
 from tracking.x12 import Segment, Transaction
 
 _DAY: Final = re.compile(r"(\d{4}|\d{2})(\d{2})(\d{2})", re.ASCII)
@@ -136,7 +136,8 @@ def status(found: Transaction, segment: Segment, partner: Partner, listed: str, 
         raise Fault(Reason.MISSING_FIELD, at, "The status code is missing.")
     known = statuses.meaning(partner, listed, code.upper())
     if known is None:
-        raise Fault(Reason.UNKNOWN_CODE, at, f"It is {code[:8]!a} in the list {listed}.")
+        raise Fault(Reason.UNKNOWN_CODE, at, f"It is {code[:8]!a} in the list {listed}.",
+                    subject=Subject(listed=listed, code=code.upper()[:40]))  # fmt: skip
     if known[0].is_ignored or not known[0].code:
         raise Fault(Reason.NOT_TRACKED, at, f"It is {code[:8]!a}: {known[0].says or 'set aside by the partner table'}.")
     return known
