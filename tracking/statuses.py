@@ -54,9 +54,9 @@ def meaning(partner: Partner, listed: str, code: str, agency: str = "") -> tuple
     return None
 
 
-def own_meaning(partner: Partner, listed: str, code: str) -> tuple[StatusRule, str] | None:
+def own_meaning(partner: Partner, listed: str, code: str, agency: str = "") -> tuple[StatusRule, str] | None:
     """What the partner says of a code in a format that writes canonical codes itself; None: it means what it says."""
-    rule = partner.rule(listed, code.upper()) if partner.status and code else None
+    rule = partner.rule(listed, code.upper(), agency) if partner.status and code else None
     return None if rule is None else (rule, f"partner table: {listed} {code.upper()}")
 
 

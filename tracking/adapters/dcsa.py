@@ -121,7 +121,7 @@ def _event(item: Any, at: str, partner: Partner) -> CanonicalEvent:
     data = object_of(item, at)
     kind = Kind(code_of(data, "eventType", at, frozenset(Kind)))
     name = _code_field(data, kind, at)
-    own = statuses.own_meaning(partner, "dcsa", text_of(data, name, at) or "") if partner.status else None
+    own = statuses.own_meaning(partner, "dcsa", text_of(data, name, at) or "", kind) if partner.status else None
     if own is not None and own[0].is_ignored:
         raise Fault(Reason.NOT_TRACKED, f"{at}.{name}")
     code = own[0].code if own else _code(data, name, kind, at)
@@ -163,7 +163,7 @@ def _code(data: Fields, name: str, kind: Kind, at: str) -> str:
         return code_of(data, name, at, codes.BY_KIND[kind])
     except Fault as fault:
         if fault.reason == Reason.UNKNOWN_CODE:  # a line of the partner table could explain it
-            fault.subject = Subject(listed="dcsa", code=(text_of(data, name, at) or "").upper()[:40])
+            fault.subject = Subject(listed="dcsa", agency=kind.value, code=(text_of(data, name, at) or "").upper()[:40])
         raise
 
 

@@ -53,8 +53,8 @@ def acknowledge(message: InboundMessage, parsed: Parsed, at: datetime) -> Parsed
 
 def _is_first(message: InboundMessage, envelope: Envelope, digest: str) -> bool:
     """False when the reference came before with other contents; the same contents again are a mere repeat."""
-    if not envelope.reference:
-        return True
+    if not envelope.reference or (envelope.parts and all(part.is_refused for part in envelope.parts)):
+        return True  # what was rejected whole is sent again under its own reference
     sender = ":".join(filter(None, (envelope.sender_qualifier, envelope.sender)))
     named = {
         "source": message.source, "syntax": envelope.syntax[:8], "reference": _storable(envelope.reference)[:40],

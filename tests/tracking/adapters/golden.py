@@ -25,7 +25,7 @@ def messages(key: str) -> list[Path]:
 
 def mapping_of(path: Path) -> dict[str, Any]:
     """The mapping of a message, or of its family (what stands before the first hyphen of its name); empty if none."""
-    names = (path.stem, path.stem.partition("-")[0])
+    names = (path.name, path.stem.partition("-")[0])
     mapping = next((m for name in names if (m := path.parent / f"{name}.mapping.json").exists()), None)
     return dict(json.loads(mapping.read_text("utf-8"))) if mapping else {}
 
