@@ -51,7 +51,9 @@ def plans(shipment_ids: Sequence[int]) -> dict[int, list[PlannedLeg]]:
 def itinerary_rows(
     shipment: Shipment, sightings: Sequence[Sighting], journey: Journey, plan: Sequence[PlannedLeg], *, as_of: datetime
 ) -> Rows:
-    """Visits, legs and estimate moves of one shipment, unsaved."""
+    """Visits, legs and estimate moves of one shipment, unsaved; none while nothing was heard of it: the plan stands."""
+    if not sightings:
+        return []
     live = live_versions(sightings, as_of=as_of)
     found = stays(live, containers=journey.containers, priority=journey.priority)
     told = (Milestone.VESSEL_DEPARTED, Milestone.VESSEL_ARRIVED, final_of(journey.final))

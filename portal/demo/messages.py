@@ -1,4 +1,4 @@
-"""The demo world's happenings as the messages that carriers, terminals and hauliers send: DCSA 2.2 and history CSV.
+"""The demo world's happenings as the messages that carriers, terminals and hauliers send: DCSA 2.2, EDIFACT, CSV.
 
 Pure: what is told when stands in world.py, how it gets in, in seed.py.
 """
@@ -16,10 +16,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from portal.demo import edi
 from portal.demo.world import ZONES, Happening, ShipmentPlan, World
 
 CALLBACKS: Final = frozenset({"maeu"})  # who pushes signed notifications; the others post to /ingest
 BY_CSV: Final = frozenset({"haulier"})  # who sends rows instead of DCSA
+BY_EDI: Final = frozenset({"ham-cta"})  # whose moves come as CODECO and COARRI
 COLUMNS: Final = ("source_event_id", "container", "booking", "code", "classifier", "event_time", "source_created_at",
                   "place", "laden", "retracts")  # fmt: skip
 _NAMESPACE: Final = uuid.UUID("18760000-0000-4000-8000-000000000000")
@@ -49,10 +51,22 @@ def batches(world: World) -> list[Batch]:
             slot = f"{told:%Y-%m-%dT%H}" if told > lately else f"{told:%Y-%m-%d}"
             grouped[happening.source, slot].append((told, list(events_of(plan, number, happening))))
     made = [
-        batch(source, max(told for told, _events in parts), [e for _told, events in parts for e in events])
+        one
         for (source, _slot), parts in grouped.items()
+        for one in sent(source, max(told for told, _events in parts), [e for _told, events in parts for e in events])
     ]
     return sorted([*made, *oddities(world)], key=lambda b: (b.at, b.source))
+
+
+def sent(source: str, at: datetime, events: list[dict[str, Any]]) -> Iterator[Batch]:
+    """What a source sends at an instant: moves as EDIFACT where it speaks that, the rest as it always does."""
+    moves = [e for e in events if e.get("equipmentEventTypeCode") in edi.CODES and e["eventClassifierCode"] == "ACT"]
+    if source in BY_EDI and moves:
+        text = edi.interchange("HAMCTA", f"{at:%y%m%d%H%M}", at, moves)
+        yield Batch(at, source, text, len(moves), content_type="application/edifact")
+        events = [e for e in events if e not in moves]
+    if events:
+        yield batch(source, at, events)
 
 
 def batch(source: str, at: datetime, events: Iterable[dict[str, Any]]) -> Batch:
@@ -159,7 +173,7 @@ def _corrected(world: World) -> Iterator[Batch]:
     before = world.today - timedelta(days=3)
     for plan in reversed(world.shipments):
         for number, told in enumerate(plan.happenings):
-            if told.code == "DISC" and told.told_at < before:
+            if told.code == "DISC" and told.told_at < before and told.source not in BY_EDI:
                 right = Happening(told.told_at + timedelta(hours=19), told.source, told.code, told.classifier,
                                   told.at + timedelta(minutes=50), told.place, told.laden)  # fmt: skip
                 yield batch(told.source, right.told_at, events_of(plan, number, right))

@@ -136,6 +136,7 @@ def test_what_changed_is_a_fact(acme) -> None:
 @pytest.mark.req("P4")
 def test_the_nightly_check_mends_what_differs_and_tells_the_staff(acme) -> None:
     ship, line = shipment(acme), source()
+    shipment(acme)  # nothing was heard of it yet
     take(line, [equipment("LOAD", number_of(ship), "2026-01-30T09:30:00+08:00")], at=NOW)
     with as_tenant(acme.pk):
         assert derivation_mend(at=NOW) == []

@@ -13,8 +13,8 @@ import pytest
 from portal.demo.messages import BY_CSV, batches
 from portal.demo.world import ACCOUNTS, CREDIT_READY_DAYS, GRACE_DAYS, SHANGHAI_ROTTERDAM, World, world
 from portal.lib.periods import Month, close_at
-from tracking.adapters import csv_events, dcsa
 from tracking.identifiers import container_ok, imo_ok
+from tracking.registry import adapter_for
 
 DAYS = [datetime(2026, 3, 3, 8, tzinfo=UTC), datetime(2026, 11, 24, 18, tzinfo=UTC), datetime(2028, 2, 29, tzinfo=UTC),
         datetime(2027, 1, 6, 12, 30, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, tzinfo=UTC)]  # fmt: skip
@@ -76,14 +76,17 @@ def test_it_is_small_enough_for_a_first_start_and_large_enough_for_a_story() -> 
 
 def test_every_message_is_read_by_its_reader_and_the_odd_ones_are_odd() -> None:
     refused: Counter[str] = Counter()
+    by_edi = 0
     for message in batches(world(DAYS[1])):
         if message.expected >= 400:
             continue
-        reader = csv_events if message.source in BY_CSV else dcsa
-        parsed = reader.parse(message.body)
+        parsed = adapter_for("auto", message.content_type).parse(message.body)
+        by_edi += len(parsed.events) if parsed.envelopes else 0
+        assert not any(envelope.faults or part.faults for envelope in parsed.envelopes for part in envelope.parts)
         refused.update(r.code for r in parsed.refusals)
         assert len(parsed.events) + len(parsed.refusals) == message.events
     assert refused == {"unknown_code": 1, "wrong_type": 1}
+    assert by_edi > 100  # a terminal's moves come as CODECO and COARRI
 
 
 def test_one_event_is_corrected_and_one_is_withdrawn() -> None:
@@ -91,7 +94,7 @@ def test_one_event_is_corrected_and_one_is_withdrawn() -> None:
     ids = Counter(
         event["eventID"]
         for message in told
-        if message.source not in BY_CSV and message.expected < 400
+        if message.content_type == "application/json" and message.expected < 400
         for event in json.loads(message.body)
     )
     assert sum(n == 2 for n in ids.values()) >= 1
