@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from tracking import codes, identifiers, strictjson
+from tracking import codes, identifiers, quickdcsa, strictjson
 from tracking.fields import (
     Fault,
     Fields,
@@ -58,12 +58,16 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
     """
     items = _items(strictjson.loads(raw))
     escaped = b"\\u" in raw  # only an escape can bring in what UTF-8 text and JSON strings cannot hold
-    dialects = [_dialect(item) for item in items]
+    usual = [None if escaped else quickdcsa.event(item, number) for number, item in enumerate(items)]
+    dialects = ["" if quick else _dialect(item) for item, quick in zip(items, usual, strict=True)]
     if items and all(dialects):
         raise Unreadable(Reason.UNSUPPORTED_DIALECT, _refuse_dialect(dialects[0]))
     events: list[CanonicalEvent] = []
     refusals: list[Refusal] = []
-    for number, (item, dialect) in enumerate(zip(items, dialects, strict=True)):
+    for number, (item, dialect, quick) in enumerate(zip(items, dialects, usual, strict=True)):
+        if quick is not None:
+            events.append(quick)
+            continue
         at = f"$[{number}]"
         try:
             if dialect:

@@ -3,7 +3,7 @@
 What arrived is never changed; what is derived can be rebuilt from it (1.5).
 """
 
-from tracking.models.derived import MilestoneRow
+from tracking.models.derived import MilestoneRow, Touched
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
 from tracking.models.places import Place
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
@@ -29,5 +29,6 @@ __all__ = [
     "SightingRow",
     "Source",
     "SourceSetting",
+    "Touched",
     "ZoneRule",
 ]

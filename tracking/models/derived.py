@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field
@@ -34,3 +35,12 @@ class MilestoneRow(TenantOwned):
                 fields=["tenant", "shipment", "container", "milestone", "node"], name="milestone_once"
             ),
         ]
+
+
+class Touched(TenantOwned):
+    """Shipments that heard something new and are not derived since: a note that the outbox's work clears away."""
+
+    shipments = ArrayField(models.BigIntegerField())
+    is_quiet = models.BooleanField(default=False)  # history: what changed is not told (R1.1)
+    is_portion = models.BooleanField(default=False)  # gathered from several notes, no more than is derived at once
+    noted_at = models.DateTimeField()

@@ -1,0 +1,134 @@
+"""Storing many sightings at once: copied beside the table, then taken over account by account inside its scope.
+
+PostgreSQL refuses COPY into a table with row security, so the rows wait in a table of the session that forgets them
+with the transaction. Which rows there are is decided in tenant_run.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from django.db import connection
+
+from portal.lib import ids
+from portal.tenancy.context import scope
+from tracking.models import SightingRow
+
+_CELL: Final = "\x1f"
+_NULL: Final = "\x1e"
+_MOST_CELLS: Final = "\\\n\r"
+
+
+@cache
+def _columns() -> tuple[tuple[str, str], ...]:
+    """(name, type) of everything stored but the key that the table gives."""
+    return tuple(
+        (f.column, str(f.db_type(connection))) for f in SightingRow._meta.concrete_fields if not f.primary_key
+    )
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(f.attname for f in SightingRow._meta.concrete_fields if not f.primary_key)
+
+
+@cache
+def _unset() -> dict[str, Any]:
+    return {f.attname: f.get_default() for f in SightingRow._meta.concrete_fields if not f.primary_key}
+
+
+@cache
+def _statements() -> tuple[str, str, str]:
+    """Making the waiting table, copying into it, taking rows over. Its name says which columns it has: a pooled
+    connection may still hold one of an earlier release.
+    """
+    listed = ", ".join(f'"{name}" {kind}' for name, kind in _columns())
+    name = f"waiting_{ids.digest(listed)[:12]}"
+    plain = [n for n, _kind in _columns() if n != "is_repeat"]
+    columns = ", ".join(f'"{n}"' for n in plain)
+    taken = ", ".join(f'w."{n}"' for n in plain)
+    return (
+        f"create temporary table if not exists {name} "
+        f"(nth integer, may_repeat boolean, {listed}) on commit delete rows",
+        f"copy {name} (nth, may_repeat, {', '.join(f'{chr(34)}{n}{chr(34)}' for n in _names_in_table())}) from stdin "
+        "(delimiter E'\\x1f', null E'\\x1e')",
+        # the same happening told by the same source under another id (R1.2)
+        f"insert into tracking_sightingrow ({columns}, is_repeat) select {taken}, w.is_repeat or w.may_repeat and "
+        "exists (select from tracking_sightingrow o where o.tenant_id = w.tenant_id and o.shipment_id = w.shipment_id "
+        "and o.source = w.source and o.natural_key = w.natural_key and o.event_key <> w.event_key) "
+        f"from {name} w where w.tenant_id = %s and w.nth >= %s order by w.nth",
+    )
+
+
+def _names_in_table() -> list[str]:
+    return [name for name, _kind in _columns()]
+
+
+def line(values: Mapping[str, Any], *, payload: str, may_repeat: bool) -> str:
+    """A row as COPY reads it, but for its number; `values` by field, what is missing has its default."""
+    known = {**_unset(), **values, "tenant_id": scope(), "payload": payload}
+    cells = [_TRUE if may_repeat else _FALSE]
+    cells += [v if type(v) is str else _cell(v) for v in (known[name] for name in _names())]
+    text = _CELL.join(cells)
+    if any(mark in text for mark in _MOST_CELLS) or text.count(_CELL) != len(cells) - 1 or _is_odd(text, known):
+        text = _CELL.join([cells[0], *(_escaped(c, v) for c, v in zip(cells[1:], map(known.get, _names()), strict=True))])
+    return text
+
+
+_TRUE: Final = "t"
+_FALSE: Final = "f"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return _NULL
+    if isinstance(value, bool):
+        return _TRUE if value else _FALSE
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return "{" + ",".join(f'"{v}"' for v in value) + "}"  # codes of a closed list
+    return str(value)
+
+
+def _is_odd(text: str, known: Mapping[str, Any]) -> bool:
+    return text.count(_NULL) != sum(1 for name in _names() if known[name] is None)
+
+
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", _CELL: "\\x1f", _NULL: "\\x1e"})
+
+
+def _escaped(cell: str, value: Any) -> str:
+    return cell if value is None else cell.translate(_ESCAPES)
+
+
+def waiting_table() -> str:
+    """The statement that makes the waiting table where this connection has none: a pooled one may change, and what a
+    transaction made is gone when it is rolled back.
+    """
+    return _statements()[0]
+
+
+def sightings_copy(lines: Iterable[str], *, first: int) -> None:
+    """Puts lines of any accounts into the waiting table of this transaction, numbered from `first` on."""
+    _make, copy, _take = _statements()
+    raw = connection.connection
+    assert raw is not None
+    body = "\n".join(f"{nth}{_CELL}{text}" for nth, text in enumerate(lines, first))
+    with raw.cursor() as cursor, cursor.copy(copy) as into:
+        into.write(f"{body}\n".encode())
+
+
+def sightings_take(*, first: int) -> int:
+    """Takes over what waits for the entered account from this number on; returns how many rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(_statements()[2], [scope(), first])
+        return int(cursor.rowcount)
+
+
+def sightings_create(rows: Sequence[Mapping[str, Any]]) -> list[SightingRow]:
+    """A few, with their ids."""
+    return SightingRow.objects.bulk_create([SightingRow(**values) for values in rows], batch_size=2_000)
