@@ -51,14 +51,19 @@ def voyage_ref(imo: str | None, voyage: str | None) -> set[tuple[str, str]]:
 
 def levels(event: CanonicalEvent) -> list[set[tuple[str, str]]]:
     """The event's references, the surest first: shipment, paper, container, vessel call."""
-    bookings = [event.booking, *(value for kind, value in event.references if kind == "BKG")]
-    bills = [event.bill_of_lading, *(value for kind, value in event.references if kind == "TRD")]
-    paper = _refs("BOOKING", *bookings) | _refs("MBL", *bills) | _refs("HBL", *bills)
+    bookings, bills = [event.booking], [event.bill_of_lading]
+    for kind, value in event.references:
+        if kind == "BKG":
+            bookings.append(value)
+        elif kind == "TRD":
+            bills.append(value)
     found = [
-        _refs("SHIPMENT", event.shipment_ref),
-        paper,
+        _refs("SHIPMENT", event.shipment_ref) if event.shipment_ref else set(),
+        _refs("BOOKING", *bookings),
         _refs("CONTAINER", event.container, *event.equipment),
     ]
+    if len(bills) > 1 or bills[0]:
+        found[1] |= _refs("MBL", *bills) | _refs("HBL", *bills)
     if event.kind == Kind.TRANSPORT:
         found.append(voyage_ref(event.vessel_imo, event.voyage))
     return found
@@ -77,11 +82,12 @@ def ref_text(ref: tuple[str, str]) -> str:
 class Candidates:
     """Shipments of one tenant by what they are called, so that many events are matched without asking each of all."""
 
-    def __init__(self, listed: Iterable[Candidate]) -> None:
+    def __init__(self, listed: Iterable[Candidate], wanted: Set[tuple[str, str]] | None = None) -> None:
+        """`wanted`: the references that will be asked for; None: any may be."""
         self.by_id = {c.shipment_id: c for c in listed}
         self._by_ref: dict[tuple[str, str], list[Candidate]] = {}
         for candidate in self.by_id.values():
-            for ref in candidate.refs:
+            for ref in candidate.refs if wanted is None else candidate.refs & wanted:
                 self._by_ref.setdefault(ref, []).append(candidate)
 
     def having(self, wanted: Iterable[tuple[str, str]]) -> list[Candidate]:
@@ -160,7 +166,7 @@ def payload_digest(part: Mapping[str, Any]) -> str:
 
 def natural_key(source: str, event: CanonicalEvent, event_time: datetime | None) -> str:
     """The digest of the natural key (R1.2): what stands for a message without an id, and finds repeats."""
-    minute = "" if event_time is None else event_time.strftime("%Y-%m-%dT%H:%M")
+    minute = "" if event_time is None else event_time.isoformat()[:16]
     if event.document_type is not None:
         subject = f"{event.document_type}:{event.document_id or ''}"
     else:

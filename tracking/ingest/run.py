@@ -172,19 +172,31 @@ class Run:
             found = cursor.fetchall()
         whose = Whose()
         by_key: dict[str, set[int]] = defaultdict(set)
-        by_ref: dict[str, set[int]] = defaultdict(set)
+        by_ref: dict[Ref, set[int]] = defaultdict(set)
         for what, name, tenant_id in found:
             if what == _WITHDRAWAL:
                 self.withdrawals.add(name)
-            elif tenant_id != OPERATOR_ID and self.own_tenant in (None, tenant_id):
-                (by_key if what == _EVENT else by_ref)[name].add(tenant_id)
+            elif tenant_id == OPERATOR_ID or self.own_tenant not in (None, tenant_id):
+                continue
+            elif what == _EVENT:
+                by_key[name].add(tenant_id)
+            else:
+                kind, _colon, value = name.partition(":")
+                by_ref[kind, value].add(tenant_id)
         for key, tenants in by_key.items():
             for tenant_id in tenants:
                 whose.told[tenant_id].append(key)
+        if self.own_tenant is not None:
+            whose.items[self.own_tenant] = list(items)
+            return whose
         for item in items:
-            own = {} if self.own_tenant is None else {self.own_tenant}
-            tenants = set[int]().union(own, *(by_key[k] for k in item.keys if k in by_key),
-                                       *(by_ref[r] for r in item.refs if r in by_ref))  # fmt: skip
+            tenants: set[int] = set()
+            for key in item.keys:
+                if key in by_key:
+                    tenants |= by_key[key]
+            for ref in item.all_refs:
+                if ref in by_ref:
+                    tenants |= by_ref[ref]
             for tenant_id in tenants:
                 whose.items[tenant_id].append(item)
         return whose

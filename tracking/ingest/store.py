@@ -6,9 +6,10 @@ with the transaction. Which rows there are is decided in tenant_run.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 from django.db import connection
@@ -19,7 +20,9 @@ from tracking.models import SightingRow
 
 _CELL: Final = "\x1f"
 _NULL: Final = "\x1e"
-_MOST_CELLS: Final = "\\\n\r"
+_TRUE: Final = "t"
+_FALSE: Final = "f"
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", _CELL: "\\x1f", _NULL: "\\x1e"})
 
 
 @cache
@@ -31,13 +34,14 @@ def _columns() -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def _names() -> tuple[str, ...]:
-    return tuple(f.attname for f in SightingRow._meta.concrete_fields if not f.primary_key)
+def _values() -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    return itemgetter(*(f.attname for f in SightingRow._meta.concrete_fields if not f.primary_key))
 
 
-@cache
-def _unset() -> dict[str, Any]:
-    return {f.attname: f.get_default() for f in SightingRow._meta.concrete_fields if not f.primary_key}
+def unset() -> dict[str, Any]:
+    """Every field with its default, of the entered account: what a row begins with."""
+    fields = {f.attname: f.get_default() for f in SightingRow._meta.concrete_fields if not f.primary_key}
+    return {**fields, "tenant_id": scope()}
 
 
 @cache
@@ -45,64 +49,49 @@ def _statements() -> tuple[str, str, str]:
     """Making the waiting table, copying into it, taking rows over. Its name says which columns it has: a pooled
     connection may still hold one of an earlier release.
     """
+    columns = [f'"{name}"' for name, _kind in _columns()]
     listed = ", ".join(f'"{name}" {kind}' for name, kind in _columns())
     name = f"waiting_{ids.digest(listed)[:12]}"
-    plain = [n for n, _kind in _columns() if n != "is_repeat"]
-    columns = ", ".join(f'"{n}"' for n in plain)
-    taken = ", ".join(f'w."{n}"' for n in plain)
+    taken = [c for c in columns if c != '"is_repeat"']
     return (
         f"create temporary table if not exists {name} "
         f"(nth integer, may_repeat boolean, {listed}) on commit delete rows",
-        f"copy {name} (nth, may_repeat, {', '.join(f'{chr(34)}{n}{chr(34)}' for n in _names_in_table())}) from stdin "
-        "(delimiter E'\\x1f', null E'\\x1e')",
+        f"copy {name} (nth, {', '.join(columns)}, may_repeat) from stdin (delimiter E'\\x1f', null E'\\x1e')",
         # the same happening told by the same source under another id (R1.2)
-        f"insert into tracking_sightingrow ({columns}, is_repeat) select {taken}, w.is_repeat or w.may_repeat and "
-        "exists (select from tracking_sightingrow o where o.tenant_id = w.tenant_id and o.shipment_id = w.shipment_id "
+        f"insert into tracking_sightingrow ({', '.join(taken)}, is_repeat) "
+        f"select {', '.join(f'w.{c}' for c in taken)}, w.is_repeat or w.may_repeat and exists ("
+        "select from tracking_sightingrow o where o.tenant_id = w.tenant_id and o.shipment_id = w.shipment_id "
         "and o.source = w.source and o.natural_key = w.natural_key and o.event_key <> w.event_key) "
         f"from {name} w where w.tenant_id = %s and w.nth >= %s order by w.nth",
     )
 
 
-def _names_in_table() -> list[str]:
-    return [name for name, _kind in _columns()]
-
-
-def line(values: Mapping[str, Any], *, payload: str, may_repeat: bool) -> str:
-    """A row as COPY reads it, but for its number; `values` by field, what is missing has its default."""
-    known = {**_unset(), **values, "tenant_id": scope(), "payload": payload}
-    cells = [_TRUE if may_repeat else _FALSE]
-    cells += [v if type(v) is str else _cell(v) for v in (known[name] for name in _names())]
+def line(row: Mapping[str, Any], *, payload: str, may_repeat: bool) -> str:
+    """A row as COPY reads it, but for its number; `payload` is its part of the message as JSON."""
+    values = _values()({**row, "payload": payload})
+    cells = [v if v.__class__ is str else _cell(v) for v in values]
+    cells.append(_TRUE if may_repeat else _FALSE)
     text = _CELL.join(cells)
-    if any(mark in text for mark in _MOST_CELLS) or text.count(_CELL) != len(cells) - 1 or _is_odd(text, known):
-        text = _CELL.join([cells[0], *(_escaped(c, v) for c, v in zip(cells[1:], map(known.get, _names()), strict=True))])
+    is_plain = (
+        "\\" not in text and "\n" not in text and "\r" not in text and text.count(_CELL) == len(values)
+        and text.count(_NULL) == values.count(None)
+    )  # fmt: skip
+    if not is_plain:
+        nulls = [v is None for v in values] + [False]
+        text = _CELL.join(c if null else c.translate(_ESCAPES) for c, null in zip(cells, nulls, strict=True))
     return text
-
-
-_TRUE: Final = "t"
-_FALSE: Final = "f"
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return _NULL
-    if isinstance(value, bool):
+    if value is True or value is False:
         return _TRUE if value else _FALSE
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, list):
         return "{" + ",".join(f'"{v}"' for v in value) + "}"  # codes of a closed list
     return str(value)
-
-
-def _is_odd(text: str, known: Mapping[str, Any]) -> bool:
-    return text.count(_NULL) != sum(1 for name in _names() if known[name] is None)
-
-
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", _CELL: "\\x1f", _NULL: "\\x1e"})
-
-
-def _escaped(cell: str, value: Any) -> str:
-    return cell if value is None else cell.translate(_ESCAPES)
 
 
 def waiting_table() -> str:

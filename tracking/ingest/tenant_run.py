@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,8 @@ from tracking.models import Shipment
 
 if TYPE_CHECKING:
     from tracking.ingest.run import Run
+
+Ref = tuple[str, str]
 
 # The shipments that carry one of the references, each with all of its own. One look-up of the index for each reference.
 _CANDIDATES: Final = """
@@ -57,6 +59,10 @@ class TenantRun:
         self.run, self.versions, self.authorised = run, versions, authorised
         self.forbidden: set[str] = set()  # positions of items that name shipments the source may not report on (G11)
         self.candidates = matching.Candidates(())
+        self.base = store.unset() | {
+            "source": run.source.key, "source_kind": run.source.kind, "is_backfilled": run.is_backfill,
+            "message": run.message.public_id,
+        }  # fmt: skip
         named = {i.event.account.upper() for i in items if i.event and i.event.account}
         own = tenant_current().code if named else ""
         # an event may say whose it is (history files)
@@ -68,7 +74,8 @@ class TenantRun:
         A few are stored at once, under the locks of their shipments taken in id order. Many are left with the run,
         which copies those of all tenants together, and their shipments are noted for the work that derives them.
         """
-        self.candidates = matching.Candidates(self._candidates())
+        names = frozenset[Ref]().union(*(i.all_refs for i in self.items))
+        self.candidates = matching.Candidates(self._candidates(names), names)
         wanted: list[tuple[Item, set[int]]] = []
         for item in self.items:
             assert item.event is not None
@@ -92,6 +99,8 @@ class TenantRun:
                 name = (row["shipment_id"], row["natural_key"])
                 row["is_repeat"] = first.setdefault(name, row["event_key"]) != row["event_key"]
             lines.append((row["shipment_id"], store.line(row, payload=text, may_repeat=may_repeat)))
+        if not lines:
+            return
         # the order of shipments is the order of locks; the events of each stay in their order
         self.run.lines[scope()] = [text for _pk, text in sorted(lines, key=lambda line: line[0])]
         self.run.noted[scope()].update(pk for pk, _text in lines)
@@ -133,8 +142,7 @@ class TenantRun:
     def _earlier(self, item: Item) -> set[int]:
         return {v.shipment_id for k in item.keys for v in self.versions.get(k, ())}
 
-    def _candidates(self) -> Iterable[matching.Candidate]:
-        wanted = frozenset[tuple[str, str]]().union(*(i.all_refs for i in self.items))
+    def _candidates(self, wanted: Set[Ref]) -> Iterable[matching.Candidate]:
         if not wanted:
             return
         named = "\x1f".join(map(matching.ref_text, wanted))
@@ -145,7 +153,7 @@ class TenantRun:
             yield matching.Candidate(
                 shipment_id=pk,
                 starts_at=starts_at,
-                refs=frozenset(map(_ref, (refs or "").split("\x1f"))),
+                refs=frozenset([tuple(ref.split(":", 1)) for ref in refs.split("\x1f")] if refs else ()),
                 calls=frozenset(c for c in (pol, pod, *transhipments) if c),
                 carrier=carrier,
             )
@@ -204,13 +212,12 @@ class TenantRun:
         return rows
 
     def _row(self, item: Item, shipment_id: int, *, is_empty: bool) -> tuple[dict[str, Any], str]:
-        event, run = item.event, self.run
+        event = item.event
         assert event is not None and item.recorded_at is not None
         part = self._part(event.payload, shipment_id) if not is_empty and not event.retracts else {}
         text = matching.payload_text(part)
         return {
-            "shipment_id": shipment_id, "source": run.source.key, "source_kind": run.source.kind,
-            "source_event_id": event.source_event_id or "", "event_key": item.event_key,
+            **self.base, "shipment_id": shipment_id, "source_event_id": event.source_event_id or "", "event_key": item.event_key,
             "natural_key": item.natural_key,
             "payload_hash": matching.payload_digest({"retracts": event.retracts}) if event.retracts
             else _empty_digest(event.source_created_at) if is_empty else hashlib.sha256(text).hexdigest(),
@@ -222,10 +229,10 @@ class TenantRun:
             "mode": event.mode or "", "voyage": event.voyage or "", "vessel": (event.vessel or "")[:80],
             "vessel_imo": event.vessel_imo or "", "document_type": event.document_type or "",
             "reason": (event.reason or "")[:250], "source_created_at": event.source_created_at,
-            "recorded_at": item.recorded_at, "is_backfilled": run.is_backfill, "retracts": event.retracts or "",
+            "recorded_at": item.recorded_at, "retracts": event.retracts or "",
             "retracts_key": matching.id_key(event.retracts) if event.retracts else "", "is_empty": is_empty,
-            "message": run.message.public_id, "position": item.position[:120], "payload": part,
-            "warnings": [str(w) for w in event.warnings],
+            "position": item.position[:120], "payload": part,
+            "warnings": [str(w) for w in event.warnings] if event.warnings else [],
         }, text.decode()  # fmt: skip
 
     def _part(self, payload: Mapping[str, Any], shipment_id: int) -> dict[str, Any]:
@@ -242,11 +249,6 @@ def versions_of(rows: Iterable[tuple[str, int, str, datetime | None, bool, str]]
     for key, shipment_id, payload_hash, created_at, is_empty, retracts in rows:
         found[key].append(Version(shipment_id, payload_hash, created_at, not is_empty and not retracts))
     return found
-
-
-def _ref(text: str) -> tuple[str, str]:
-    kind, _colon, value = text.partition(":")
-    return kind, value
 
 
 def _empty_digest(created: datetime | None) -> str:
