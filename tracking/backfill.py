@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.lib.periods import local_midnight
+from portal.outbox.selectors import active_tenants
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.selectors import operator_exists, tenant_id_of_code
 from portal.tenancy.services import tenant_create
@@ -35,6 +36,7 @@ from tracking.adapters import csv_events
 from tracking.eventfile import EventFile
 from tracking.history import AccountRow, ChargeRow, ShipmentRow
 from tracking.ingest import HISTORY, Run, message_finish, own_tenant
+from tracking.ingest.touched import touched_derive
 from tracking.models import InboundMessage, Place, Quarantined, RawBody, Shipment, Source
 from tracking.reasons import Reason
 from tracking.selectors import source_scope
@@ -45,6 +47,7 @@ BATCH: Final = 1_000
 FILES: Final = ("places.csv", "accounts.csv", "shipments.csv", "events.csv", "charges.csv")
 _CODE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}", re.ASCII)
 _ALWAYS: Final = date(2000, 1, 1)  # a tier without a first day
+_PORTIONS: Final = 20  # derived between two words about progress
 
 
 class UnreadableHistory(PortalError):
@@ -314,6 +317,14 @@ class _Loader:
             for name in ("received", "accepted", "duplicate", "quarantined"):
                 setattr(self.done, name, getattr(self.done, name) + getattr(message, f"events_{name}"))
             self.tell(f"events.csv: {self.done.received} of {len(self.events)} rows")
+        self._derive()
+
+    def _derive(self) -> None:
+        """What the batches noted is derived now, account by account; workers that run meanwhile share the work."""
+        for tenant_id in active_tenants():
+            with as_tenant(tenant_id):
+                while not touched_derive(at=self.at, portions=_PORTIONS):
+                    self.tell("events.csv: milestones of noted shipments")
 
     def _source(self, key: str) -> Source:
         """The source of that key; one that is not known becomes the operator's, its kind read off its name."""
