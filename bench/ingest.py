@@ -20,9 +20,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from stage import ROOT, Stage, dcsa, feed, mixed, operator, places, stage, traffic
-
 import psycopg
+from stage import ROOT, Stage, dcsa, feed, mixed, operator, places, stage, traffic
 
 BATCH = 1_000
 
@@ -76,7 +75,7 @@ def _kind(tenants: int, given: Any) -> Kind:
     return Kind(f"{tenants} account{'s' if tenants > 1 else ''}", bodies)
 
 
-class _web:  # noqa: N801 - reads as a word
+class _web:
     """gunicorn for the block."""
 
     def __enter__(self) -> int:
@@ -148,9 +147,12 @@ def _client(port: int, source: str, key: str, bodies: list[bytes]) -> list[dict[
 def _copy(here: Stage, first: int, last: int) -> float:
     """Takes rows out and copies them in again, with every key and reference checked: rows a second."""
     with psycopg.connect(here.admin) as admin:
-        with admin.cursor() as cursor, cursor.copy(
-            f"copy (select * from tracking_sightingrow where id > {first} and id <= {last} order by id) to stdout"
-        ) as out:
+        with (
+            admin.cursor() as cursor,
+            cursor.copy(
+                f"copy (select * from tracking_sightingrow where id > {first} and id <= {last} order by id) to stdout"
+            ) as out,
+        ):
             blocks = [bytes(block) for block in out]
         admin.execute("set local session_replication_role = replica")  # the table keeps what it has, but not from us
         gone = admin.execute("delete from tracking_sightingrow where id > %s and id <= %s", [first, last]).rowcount

@@ -12,7 +12,7 @@ from typing import Final
 
 from kpis.types import Counts
 from tracking.milestones import ShipmentFacts, critical_five
-from tracking.types import FinalMilestone, Milestone, Mode
+from tracking.types import FinalMilestone, Load, Milestone, Mode
 
 EMPTY_RETURN_DAYS: Final = 21
 
@@ -108,7 +108,7 @@ def unit_milestones(
     return UnitMilestones(
         chain=facts.chain,
         final=facts.final,
-        critical=critical_five(final, mode),
+        critical=critical_five(final, mode, Load.LCL if Milestone.CFS_RECEIVED in facts.chain else Load.FCL),
         containers=len(boxes),
         act=act,
         expected=expected,

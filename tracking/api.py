@@ -27,6 +27,7 @@ from portal.web.policy import ANONYMOUS, EVERYBODY, SOURCE_KEY, Policy
 from portal.web.problems import problem
 from tracking import strictjson
 from tracking.adapters.csv_events import CSV
+from tracking.adapters.manual import MANUAL
 from tracking.ingest import message_process, message_receive
 from tracking.models import InboundMessage, MessageState, Quarantined, Source
 from tracking.selectors import source_scope
@@ -147,7 +148,7 @@ class IngestDoor(SourceDoor):
         content_type = request.headers.get("Content-Type", "")
         _readable_or_refuse(body, content_type)
         found = Source.objects.filter(key=source, is_active=True).first()
-        if found is None:
+        if found is None or found.format == MANUAL.key:
             raise NotFound
         key = request.headers.get("Idempotency-Key", "")
         if len(key) > 120 or not key.isprintable() or not key.isascii():

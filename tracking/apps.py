@@ -23,6 +23,7 @@ class TrackingConfig(AppConfig):
             NavItem(_("Service"), _("Shipments"), "tracking:shipments", "container", portal_core, order=100),
             NavItem(_("Desk"), _("Quarantine"), "ops:tracking_quarantine", "inbox", staff(), order=110),
             NavItem(_("Desk"), _("Sources"), "ops:tracking_sources", "source", staff(), order=120),
+            NavItem(_("Settings"), _("Places and carriers"), "ops:tracking_places", "pin", staff(), order=300),
         )
         home_register(HomePart(key="shipments", order=100, for_staff=False, fill=home.customer))
         home_register(HomePart(key="tracking", order=100, for_staff=True, fill=home.desk))

@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import connection, models
 
+from portal.lib.facts import Fact
 from portal.tenancy.context import scope
 from tracking.effective import Heard, on_time_instant
-from tracking.facts import MilestoneReached
+from tracking.facts import EtaChanged, MilestoneChanged, MilestoneReached
+from tracking.itinerary import differing, itinerary_rows, itinerary_write, plans
+from tracking.legs import PlannedLeg
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
 from tracking.models import Container, MilestoneRow, Place, Shipment, SightingRow
 from tracking.partners import anchoring, priority, settings_as_of
-from tracking.types import FinalMilestone, Journey, Milestone, Mode, Sighting
+from tracking.types import FinalMilestone, Journey, Load, Milestone, Mode, Sighting
 
 _FIELDS: Final = (
     "id", "shipment_id", "source", "source_kind", "event_key", "natural_key", "code", "kind", "classifier",
@@ -83,6 +86,7 @@ class Surroundings:
     avpu_places: frozenset[str]
     anchoring_sources: frozenset[str]
     priority: tuple[str, ...]
+    plans: Mapping[int, Sequence[PlannedLeg]] = field(default_factory=dict)
 
     def journey(self, shipment: Shipment) -> Journey:
         """The shipment's journey in the form of the pure rules."""
@@ -90,6 +94,7 @@ class Surroundings:
         return Journey(
             final=FinalMilestone(shipment.final_milestone),
             mode=Mode(shipment.mode),
+            load=Load(shipment.load),
             pol=shipment.pol or None,
             pod=shipment.pod or None,
             final_place=final_place,
@@ -140,40 +145,79 @@ def shipment_facts(shipment: Shipment, *, as_of: datetime) -> ShipmentFacts:
     return facts_of([shipment], as_of=as_of)[shipment.pk]
 
 
-def rebuild(
-    shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sighting]], *, at: datetime
-) -> list[MilestoneReached]:
+def rebuild(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sighting]], *, at: datetime) -> list[Fact]:
     """Writes the derived rows of locked shipments anew and returns the facts that are new since the last time."""
-    around = surroundings(shipments)
+    shipment_ids = [s.pk for s in shipments]
+    around = replace(surroundings(shipments), plans=plans(shipment_ids))
     known = {
-        (shipment_id, milestone)
-        for shipment_id, milestone in MilestoneRow.objects.filter(
+        (shipment_id, milestone): act_at
+        for shipment_id, milestone, act_at in MilestoneRow.objects.filter(
             shipment__in=shipments, container="", act_at__isnull=False
-        ).values_list("shipment_id", "milestone")
+        ).values_list("shipment_id", "milestone", "act_at")
     }
     rows: list[MilestoneRow] = []
-    news: list[MilestoneReached] = []
+    beside: list[models.Model] = []
+    news: list[Fact] = []
     for shipment in shipments:
-        own = _derived(shipment, sightings.get(shipment.pk, ()), around, at)
+        eta_before = shipment.eta_at
+        own, others = _derived(shipment, sightings.get(shipment.pk, ()), around, at)
         rows += own
-        news += [
-            _reached(shipment, row, around)
-            for row in own
-            if not row.container and row.act_at is not None and (shipment.pk, row.milestone) not in known
-        ]
+        beside += others
+        news += _news(shipment, own, known, eta_before, around, at)
     MilestoneRow.objects.filter(shipment__in=shipments)._raw_delete("default")
     MilestoneRow.objects.bulk_create(rows, batch_size=2_000)
+    itinerary_write(shipment_ids, beside)
     _write_states(shipments)
     return news
 
 
-def _derived(shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, at: datetime) -> list[MilestoneRow]:
-    """The milestone rows of a shipment; its own columns are set, nothing is stored."""
+def _news(
+    shipment: Shipment, rows: Sequence[MilestoneRow], known: Mapping[tuple[int, str], datetime],
+    eta_before: datetime | None, around: Surroundings, at: datetime,
+) -> list[Fact]:  # fmt: skip
+    """What changed: milestones reached, their times corrected or withdrawn, the estimate of the final one moved."""
+    news: list[Fact] = []
+    reached = {r.milestone: r for r in rows if not r.container and r.act_at is not None}
+    for milestone, row in reached.items():
+        before = known.get((shipment.pk, milestone))
+        if before is None:
+            news.append(_reached(shipment, row, around))
+        elif before != row.act_at:
+            news.append(_changed(shipment, milestone, before, row.act_at, at))
+    for (shipment_id, milestone), before in known.items():
+        if shipment_id == shipment.pk and milestone not in reached:
+            news.append(_changed(shipment, milestone, before, None, at))
+    if shipment.final_at is None and shipment.eta_at not in (None, eta_before):
+        news.append(
+            EtaChanged(
+                occurred_at=at, shipment=shipment.public_id, reference=shipment.ref,
+                was=eta_before.isoformat() if eta_before else "", now=shipment.eta_at.isoformat(),
+                path=f"/shipments/{shipment.public_id}",
+            )
+        )  # fmt: skip
+    return news
+
+
+def _changed(
+    shipment: Shipment, milestone: str, before: datetime, after: datetime | None, at: datetime
+) -> MilestoneChanged:
+    return MilestoneChanged(
+        occurred_at=at, shipment=shipment.public_id, reference=shipment.ref, milestone=milestone,
+        was=before.isoformat(), now=after.isoformat() if after else "", path=f"/shipments/{shipment.public_id}",
+    )  # fmt: skip
+
+
+def _derived(
+    shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, at: datetime
+) -> tuple[list[MilestoneRow], list[models.Model]]:
+    """The milestone rows and the rows beside them of a shipment; its own columns are set, nothing is stored."""
     # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
     latest = max((s.recorded_at for s in listed), default=at)
-    facts = derive(listed, around.journey(shipment), as_of=max(at, latest))
+    journey, as_of = around.journey(shipment), max(at, latest)
+    facts = derive(listed, journey, as_of=as_of)
     _state(shipment, facts, around)
-    return _milestone_rows(shipment, facts)
+    beside = itinerary_rows(shipment, listed, journey, around.plans.get(shipment.pk, ()), as_of=as_of)
+    return _milestone_rows(shipment, facts), beside
 
 
 _ROW_FIELDS: Final = (
@@ -187,20 +231,21 @@ def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
 
     The caller holds their locks, or repeats the question for those that are named.
     """
-    around, sightings = surroundings(shipments), sightings_of([s.pk for s in shipments])
+    shipment_ids = [s.pk for s in shipments]
+    around, sightings = replace(surroundings(shipments), plans=plans(shipment_ids)), sightings_of(shipment_ids)
     stored: dict[int, set[tuple[Any, ...]]] = defaultdict(set)
     for pk, *values in MilestoneRow.objects.filter(shipment__in=shipments).values_list("shipment_id", *_ROW_FIELDS):
         stored[pk].add(tuple(values))
-    found = []
+    found, beside = [], []
     for shipment in shipments:
         anew = copy(shipment)
-        rows = {
-            tuple(getattr(row, name) for name in _ROW_FIELDS)
-            for row in _derived(anew, sightings.get(shipment.pk, ()), around, at)
-        }
+        own, others = _derived(anew, sightings.get(shipment.pk, ()), around, at)
+        beside += others
+        rows = {tuple(getattr(row, name) for name in _ROW_FIELDS) for row in own}
         if rows != stored[shipment.pk] or any(getattr(anew, n) != getattr(shipment, n) for n in _STATE_FIELDS):
             found.append(shipment)
-    return found
+    apart = differing(shipment_ids, beside) - {s.pk for s in found}
+    return found + [s for s in shipments if s.pk in apart]
 
 
 _STATES: Final = """
@@ -268,6 +313,7 @@ def _row(shipment: Shipment, container: str, found: MilestoneFacts, act: Heard |
 
 _STATUS: Final = {
     Milestone.GATE_IN_FULL: "UNDER_WAY",
+    Milestone.CFS_RECEIVED: "UNDER_WAY",
     Milestone.LOADED: "UNDER_WAY",
     Milestone.VESSEL_DEPARTED: "UNDER_WAY",
     Milestone.VESSEL_ARRIVED: "ARRIVED",
@@ -279,7 +325,7 @@ _STATUS: Final = {
 
 def _state(shipment: Shipment, facts: ShipmentFacts, around: Surroundings) -> None:
     """The columns that lists show; provisional, the close judges for itself."""
-    order = chain(FinalMilestone(shipment.final_milestone), Mode(shipment.mode))
+    order = chain(FinalMilestone(shipment.final_milestone), Mode(shipment.mode), Load(shipment.load))
     reached = [(m, heard) for m in order if (heard := facts.reached(m)) is not None]
     last = reached[-1] if reached else None
     shipment.milestone = last[0].value if last else ""
@@ -334,7 +380,7 @@ def _reached(shipment: Shipment, row: MilestoneRow, around: Surroundings) -> Mil
 
 
 def _next_step(shipment: Shipment, reached: Milestone) -> str:
-    order = chain(FinalMilestone(shipment.final_milestone), Mode(shipment.mode))
+    order = chain(FinalMilestone(shipment.final_milestone), Mode(shipment.mode), Load(shipment.load))
     if reached not in order:
         return ""
     later = order[order.index(reached) + 1 :]

@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from tracking.derivation import sighting_of, surroundings
 from tracking.effective import Heard
+from tracking.estimates import estimates
 from tracking.milestones import ShipmentFacts, bind, critical_five, derive, final_of
 from tracking.models import CommitmentRow, Container, Leg, Place, Reference, ReferenceKind, Shipment, SightingRow
 from tracking.standing import Prospect
 from tracking.story import Step, story
-from tracking.types import Classifier, FinalMilestone, Journey, Milestone, Mode, Sighting
+from tracking.types import FinalMilestone, Journey, Milestone, Mode, Sighting
 
 MOST_MOVES: Final = 12
 
@@ -90,7 +91,7 @@ def dossier(public_id: str, *, now: datetime, every_event: bool) -> Dossier | No
     around = surroundings([shipment])
     journey = around.journey(shipment)
     facts = derive(sightings, journey, as_of=now)
-    core = None if every_event else frozenset(critical_five(journey.final, Mode(shipment.mode)))
+    core = None if every_event else frozenset(critical_five(journey.final, Mode(shipment.mode), journey.load))
     codes = {c for c in (shipment.pol, shipment.pod, shipment.final_place, *shipment.transhipments) if c}
     codes |= {row.place for row in rows if row.place}
     legs = list(Leg.objects.filter(shipment=shipment).order_by("version", "sequence"))
@@ -118,21 +119,10 @@ def eta_moves(found: Dossier, *, now: datetime) -> list[tuple[datetime, Heard]]:
 
     Worked out by deriving the shipment as of each report, so that it is what a reader saw then (R2.17).
     """
-    told = sorted(
-        {
-            s.recorded_at
-            for s in found.sightings
-            if s.retracts is not None
-            or (s.classifier != Classifier.ACT and (b := bind(s, found.journey)) is not None and b[0] == found.final)
-        }
-    )
-    moves: list[tuple[datetime, Heard]] = []
-    for moment in told[-4 * MOST_MOVES :]:
-        if moment > now:
-            continue
-        eta = derive(found.sightings, found.journey, as_of=moment).expected(found.final)
-        if eta is not None and (not moves or moves[-1][1].time != eta.time):
-            moves.append((moment, eta))
+    moves = [
+        (one.published_at, one.heard)
+        for one in estimates(found.sightings, found.journey, milestones=[found.final], as_of=now)
+    ]
     return moves[-MOST_MOVES:]
 
 

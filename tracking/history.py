@@ -17,9 +17,10 @@ from tracking import cells, csvtable, identifiers
 from tracking.csvtable import Row
 from tracking.fields import Fault
 from tracking.reasons import Reason
-from tracking.types import UNKNOWN_MODES, FinalMilestone, Mode, Refusal
+from tracking.types import UNKNOWN_MODES, FinalMilestone, Load, Mode, Refusal
 
 _FINALS: Final = {final.value: final for final in FinalMilestone}
+_LOADS: Final = {load.value: load for load in Load}
 _MODES: Final = {
     **{mode.value: mode for mode in Mode},
     "OCEAN": Mode.SEA,
@@ -35,7 +36,7 @@ _ZONES: Final = frozenset(available_timezones())
 SHIPMENT_COLUMNS: Final = (
     "account", "shipment_ref", "final_milestone", "pol", "pod", "final_place", "carrier", "booked_at", "confirmed_at",
     "due_date", "due_at", "tol_days", "tol_hours", "containers", "hbl", "mbl", "booking", "po_numbers", "branch",
-    "vertical", "trade", "mode", "vessel_imo", "voyage", "transhipments", "cancelled_at", "cancelled_by",
+    "vertical", "trade", "mode", "load", "vessel_imo", "voyage", "transhipments", "cancelled_at", "cancelled_by",
 )  # fmt: skip
 CHARGE_COLUMNS: Final = ("account", "shipment_ref", "container", "code", "amount", "currency", "recorded_at")
 ACCOUNT_COLUMNS: Final = ("account", "name", "tier", "valid_from", "zone")
@@ -69,6 +70,7 @@ class ShipmentRow:
     vertical: str
     trade: str
     mode: Mode
+    load: Load
     mode_as_written: str
     vessel_imo: str
     voyage: str
@@ -198,6 +200,7 @@ def _shipment(row: Row) -> ShipmentRow:
         vertical=cells.text(row, "vertical"),
         trade=cells.text(row, "trade"),
         mode=cells.code(row, "mode", _MODES) or Mode.SEA,
+        load=_load(row, final),
         mode_as_written=cells.text(row, "mode", 40),
         vessel_imo=imo,
         voyage=cells.text(row, "voyage", 50),
@@ -206,6 +209,14 @@ def _shipment(row: Row) -> ShipmentRow:
         cancelled_by=cells.code(row, "cancelled_by", _CANCELLED_BY) or "",
         warnings=_doubts(containers, imo),
     )
+
+
+def _load(row: Row, final: FinalMilestone) -> Load:
+    """FCL unless the row says LCL, which cannot be promised to the yard."""
+    load = cells.code(row, "load", _LOADS) or Load.FCL
+    if load == Load.LCL and final == FinalMilestone.CY:
+        raise Fault(Reason.BAD_VALUE, row.at("load"), "LCL is promised to the warehouse (CFS) or to the door.")
+    return load
 
 
 def _doubts(containers: tuple[str, ...], imo: str) -> tuple[str, ...]:

@@ -8,10 +8,13 @@ from typing import Any, Final
 from portal.outbox.handlers import TryAgain, due_work, handler
 from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, scope
+from portal.tenancy.selectors import operator_zone
 from tracking.ingest import message_process
 from tracking.ingest.touched import WORK, touched_derive, touched_waits
-from tracking.services import waiting_match
+from tracking.models import Shipment
+from tracking.services import derivation_mend, waiting_match
 
+_NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 _PORTIONS: Final = 30  # a few seconds' work
 _FORGOTTEN: Final = timedelta(minutes=5)
 
@@ -40,3 +43,19 @@ def touched_due(at: datetime) -> None:
     """Notes are cleared away by the work that came with them; what is left behind for minutes is asked for again."""
     if scope() != OPERATOR_ID and touched_waits(until=at - _FORGOTTEN):
         enqueue(WORK, key=f"again:{at:%Y-%m-%dT%H:%M}", at=at)
+
+
+@due_work("tracking.derivation_check")
+def derivation_due(at: datetime) -> None:
+    """Once a night of the operator, for each account that has shipments: what is derived is compared and mended."""
+    if scope() == OPERATOR_ID:
+        return
+    local = at.astimezone(operator_zone())
+    if local.hour >= _NIGHT_FROM and Shipment.objects.exists():
+        enqueue("tracking.derivation_check", key=f"derivation:{local:%Y-%m-%d}", at=at)
+
+
+@handler("tracking.derivation_check", own_transactions=True)
+def derivation_check(payload: dict[str, Any], at: datetime) -> None:
+    """Works every shipment of the account out anew, page by page; a difference is a defect: logged, mended, told."""
+    derivation_mend(at=at)

@@ -30,6 +30,7 @@ class Candidate:
     refs: frozenset[tuple[str, str]]  # (kind, normal form)
     calls: frozenset[str] = field(default_factory=frozenset)  # POL, POD and transhipment places
     carrier: str = ""
+    is_lcl: bool = False
 
     def has(self, wanted: Iterable[tuple[str, str]]) -> bool:
         """Whether it carries one of these references."""
@@ -117,8 +118,9 @@ def concerned(
         kinds = {kind for kind, _value in paper}
         free = [c for c in candidates.having(boxes) if not (kinds & c.kinds() & {"BOOKING", "MBL"})]
         chosen = {_journey_of_box(box, event_time, free) for box in boxes}
-        if found := sorted(i for i in chosen if i is not None):
-            return found
+        found = {i for i in chosen if i is not None}
+        if found:
+            return sorted(found | _sharing(boxes, found, free))
     if call and event.place:
         return sorted(c.shipment_id for c in candidates.having(call) if event.place in c.calls)
     return []
@@ -134,6 +136,31 @@ def _journey_of_box(box: tuple[str, str], event_time: datetime | None, candidate
         return max(begun, key=lambda c: (c.starts_at is not None, c.starts_at or event_time, c.shipment_id)).shipment_id
     soon = [c for c in having if c.starts_at is not None and c.starts_at - event_time <= _EARLY_START]
     return min(soon, key=lambda c: (c.starts_at or event_time, c.shipment_id)).shipment_id if soon else None
+
+
+def _sharing(boxes: set[tuple[str, str]], found: set[int], candidates: Sequence[Candidate]) -> set[int]:
+    """LCL: all cargo in the box travels with it. The same box on the same voyage, or where none is known begun within
+    the same month, is the same journey (1.1).
+    """
+    chosen = [c for c in candidates if c.shipment_id in found and c.is_lcl]
+    return {
+        other.shipment_id
+        for one in chosen
+        for other in candidates
+        if other.is_lcl
+        and other.has(boxes)
+        and other.has({r for r in one.refs if r in boxes})
+        and _together(one, other)
+    }
+
+
+def _together(one: Candidate, other: Candidate) -> bool:
+    voyages = [{value for kind, value in c.refs if kind == "VOYAGE"} for c in (one, other)]
+    if all(voyages):
+        return not voyages[0].isdisjoint(voyages[1])
+    if one.starts_at is None or other.starts_at is None:
+        return one.starts_at is other.starts_at
+    return abs(one.starts_at - other.starts_at) <= _EARLY_START
 
 
 def part_of(payload: Mapping[str, Any], refs: frozenset[tuple[str, str]]) -> dict[str, Any]:

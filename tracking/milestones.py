@@ -22,7 +22,7 @@ from tracking.effective import (
     pair_holds,
     release_after,
 )
-from tracking.types import Classifier, FinalMilestone, Journey, Kind, Milestone, Mode, Sighting
+from tracking.types import Classifier, FinalMilestone, Journey, Kind, Load, Milestone, Mode, Sighting
 
 _M = Milestone
 _AT_SEA: Final = (_M.GATE_IN_FULL, _M.LOADED, _M.VESSEL_DEPARTED, _M.VESSEL_ARRIVED, _M.DISCHARGED)
@@ -52,20 +52,24 @@ def final_of(final: FinalMilestone) -> Milestone:
     return _FINAL[final]
 
 
-def chain(final: FinalMilestone, mode: Mode = Mode.SEA) -> tuple[Milestone, ...]:
-    """The milestones in order (1.1); for other modes than sea, the final one and what comes after it (R1.13)."""
-    whole = _CHAINS[final]
+def chain(final: FinalMilestone, mode: Mode = Mode.SEA, load: Load = Load.FCL) -> tuple[Milestone, ...]:
+    """The milestones in order (1.1); for other modes than sea, the final one and what comes after it (R1.13).
+
+    LCL begins with the cargo at the origin's freight station in place of the container at the gate.
+    """
+    whole = _CHAINS[final] if load == Load.FCL else (_M.CFS_RECEIVED, *_CHAINS[final][1:])
     return whole if mode == Mode.SEA else whole[whole.index(_FINAL[final]) :]
 
 
-def critical_five(final: FinalMilestone, mode: Mode = Mode.SEA) -> tuple[Milestone, ...]:
+def critical_five(final: FinalMilestone, mode: Mode = Mode.SEA, load: Load = Load.FCL) -> tuple[Milestone, ...]:
     """The critical milestones (1.1). In a CY chain EMPTY_RETURN stands for the slot "EMPTY_RETURN or DELIVERED".
 
     Modes other than sea require the final milestone alone (R1.13).
     """
     if mode != Mode.SEA:
         return (_FINAL[final],)
-    return (_M.GATE_IN_FULL, _M.VESSEL_DEPARTED, _M.VESSEL_ARRIVED, _M.GATE_OUT_FULL, _FIFTH[final])
+    first = _M.GATE_IN_FULL if load == Load.FCL else _M.CFS_RECEIVED
+    return (first, _M.VESSEL_DEPARTED, _M.VESSEL_ARRIVED, _M.GATE_OUT_FULL, _FIFTH[final])
 
 
 # --- binding: code + laden + place against the journey (table 1.1) ---
@@ -97,7 +101,7 @@ def bind(sighting: Sighting, journey: Journey) -> tuple[Milestone, str] | None:
     bound = by_code(sighting, journey) if by_code else None
     if bound is None or journey.mode == Mode.SEA:
         return bound
-    return bound if bound[0] in chain(journey.final, journey.mode) else None
+    return bound if bound[0] in chain(journey.final, journey.mode, journey.load) else None
 
 
 def _at(sighting: Sighting, place: str | None, role: str) -> bool:
@@ -110,10 +114,19 @@ def _at(sighting: Sighting, place: str | None, role: str) -> bool:
 def _gate_in(s: Sighting, j: Journey) -> tuple[Milestone, str] | None:
     if s.laden is None:
         return None
+    if j.load == Load.LCL and s.container is None and s.laden:
+        return _cargo_received(s, j)
     if s.laden:
         return (_M.GATE_IN_FULL, j.pol or s.place or "") if _at(s, j.pol, "POL") else None
     at_origin = _at(s, j.pol, "POL") and j.pol not in (j.pod, j.final_place)
     return None if at_origin or s.place_role == "PRE" else (_M.EMPTY_RETURN, "")
+
+
+def _cargo_received(s: Sighting, j: Journey) -> tuple[Milestone, str] | None:
+    """LCL cargo taken in at the origin: it is named by its own references, not by the box that it will share."""
+    at_origin = s.place_role in ("POL", "PRE") or (s.place is not None and s.place_role is None)
+    arrived = s.place is not None and s.place in (j.pod, j.final_place) and s.place != j.pol
+    return (_M.CFS_RECEIVED, s.place or "") if at_origin and not arrived else None
 
 
 def agreed_cy(journey: Journey) -> str | None:
@@ -291,7 +304,7 @@ def derive(
     return ShipmentFacts(
         as_of=as_of,
         final=final,
-        chain=chain(journey.final, journey.mode),
+        chain=chain(journey.final, journey.mode, journey.load),
         containers=containers,
         last_recorded_at=max((s.recorded_at for s in live if not _is_booking(s)), default=None),
         conflicts=sum(m.conflict for c in containers for m in c.milestones),

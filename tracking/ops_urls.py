@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import ops_views, shipment_views, source_views, views
+from tracking import entry_views, ops_views, place_views, shipment_views, source_views, views
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
@@ -20,9 +20,24 @@ urlpatterns = [
     path("messages/<str:public_id>/raw", ops_views.MessageRaw.as_view(), name="tracking_message_raw"),
     path("sources", source_views.Sources.as_view(), name="tracking_sources"),
     path("sources/new", source_views.NewSource.as_view(), name="tracking_source_new"),
+    path("settings/places", place_views.Codes.as_view(), {"kind": "places"}, name="tracking_places"),
+    path("settings/places/<str:kind>", place_views.Codes.as_view(), name="tracking_codes"),
+    path("settings/places/<str:kind>/new", place_views.CodeNew.as_view(), name="tracking_code_new"),
+    path("settings/places/<str:kind>/<str:code>", place_views.Code.as_view(), name="tracking_code"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),
     path(f"{_ACCOUNT}.csv", views.ShipmentsCsv.as_view(), name="tracking_shipments_csv"),
     path(f"{_ACCOUNT}/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="tracking_shipment"),
     path(f"{_ACCOUNT}/<str:public_id>/events", shipment_views.Events.as_view(), name="tracking_events"),
     path(f"{_ACCOUNT}/<str:public_id>/events/<int:number>", shipment_views.Event.as_view(), name="tracking_event"),
+    path(f"{_ACCOUNT}/<str:public_id>/entry", entry_views.NewEntry.as_view(), name="tracking_entry"),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/events/<int:number>/withdraw",
+        entry_views.WithdrawEntry.as_view(),
+        name="tracking_entry_withdraw",
+    ),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/evidence/<str:evidence>",
+        entry_views.EvidenceFile.as_view(),
+        name="tracking_evidence",
+    ),
 ]

@@ -201,4 +201,3 @@ def _equipment(told: Any, code: str, beside: tuple[str, ...], warnings: list[str
         "equipment": tuple(box for box in beside if box != container) if beside else (),
         "is_transshipment": told.isTransshipmentMove,
     }  # fmt: skip
-

@@ -46,7 +46,7 @@ def adapter_for(declared: str, content_type: str = "", file_name: str = "") -> A
 
 def recognised(raw: bytes) -> Adapter | None:
     """The adapter whose format the bytes look like."""
-    return next((adapter for adapter in ADAPTERS if adapter.recognises(raw)), None)
+    return next((adapter for adapter in ADAPTERS if not adapter.is_own and adapter.recognises(raw)), None)
 
 
 def _hinted(content_type: str, file_name: str) -> str:
@@ -58,6 +58,8 @@ def _hinted(content_type: str, file_name: str) -> str:
 
 def _chosen(raw: bytes, wanted: tuple[str, ...]) -> Adapter:
     known = [found for key in wanted if (found := ADAPTERS.get(key))]
+    if known and known[0].is_own:
+        return known[0]
     chosen = next((a for a in known if a.recognises(raw)), None) or recognised(raw) or (known[0] if known else None)
     if chosen is None:
         raise Unreadable(Reason.UNSUPPORTED_FORMAT, f"No reader for this message: {beginning(raw)}.")

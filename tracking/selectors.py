@@ -21,14 +21,14 @@ from portal.tenancy.context import scope
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
 from tracking.filters import ShipmentFilter
 from tracking.milestones import chain, critical_five
-from tracking.models import Container, MilestoneRow, Place, Shipment
+from tracking.models import Container, Evidence, MilestoneRow, Place, Shipment
 from tracking.search import Hits
 from tracking.standing import Standing
-from tracking.types import FinalMilestone
+from tracking.types import FinalMilestone, Load
 from tracking.wording import STATUSES
 
-CORE: Final = frozenset(m.value for final in FinalMilestone for m in critical_five(final))
-CHAINED: Final = frozenset(m.value for final in FinalMilestone for m in chain(final))
+CORE: Final = frozenset(m.value for final in FinalMilestone for load in Load for m in critical_five(final, load=load))
+CHAINED: Final = frozenset(m.value for final in FinalMilestone for load in Load for m in chain(final, load=load))
 UNHEARD_AFTER: Final = timedelta(hours=24)
 MOST_COUNTED: Final = 1_000
 OPEN_STATUSES: Final = ("BOOKED", "UNDER_WAY", "ARRIVED")
@@ -267,3 +267,8 @@ def home_latest(*, most: int, every_event: bool) -> list[dict[str, Any]]:
     found = Shipment.objects.filter(status__in=OPEN_STATUSES, last_event_at__isnull=False)
     rows = _rows(found, every_event=every_event).order_by("-last_event_at", "-id")[:most]
     return [row for row in rows if row["latest_at"] is not None]
+
+
+def evidence_of(shipment: Shipment, public_id: str) -> Evidence | None:
+    """A file that proves an entry about this shipment, or None."""
+    return Evidence.objects.filter(shipment=shipment, public_id=public_id).first()

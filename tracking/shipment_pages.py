@@ -295,7 +295,7 @@ def missing(found: Dossier) -> list[SafeString]:
 def containers(found: Dossier) -> list[dict[str, Any]]:
     """Each container with where it is; a replaced one says so."""
     by_name = {c.container: c for c in found.facts.containers}
-    order = chain(found.journey.final, found.journey.mode)
+    order = chain(found.journey.final, found.journey.mode, found.journey.load)
     seen = [m for m in order if found.core is None or m in found.core]
     shown = []
     for box in found.containers:

@@ -6,7 +6,7 @@ What belongs to another account answers like what does not exist (T6). Words are
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.lib.errors import NotFound
+from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
 from tracking import shipment_pages as pages
 from tracking import wording
@@ -21,11 +22,16 @@ from tracking.dossier import Dossier, dossier, eta_moves, event_row
 from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
-from tracking.types import Precision
+from tracking.selectors import evidence_of
+from tracking.types import Precision, SourceKind
 from tracking.views import ShipmentView
 
+ENTERING: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
 
-class _OneShipment(ShipmentView):
+
+class OneShipment(ShipmentView):
+    """A page about one shipment of the entered account."""
+
     def dossier(self, public_id: str) -> Dossier:
         """The entered account's shipment; raises NotFound."""
         found = dossier(public_id, now=self.at, every_event=self.every_event)
@@ -49,7 +55,7 @@ class _OneShipment(ShipmentView):
         return self.url("tracking:event", public_id=found.shipment.public_id, number=number)
 
 
-class ShipmentPage(_OneShipment):
+class ShipmentPage(OneShipment):
     """One shipment: promised, expected, actual; the way; the time line; what is missing."""
 
     def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
@@ -74,7 +80,14 @@ class ShipmentPage(_OneShipment):
             "promise": pages.promise(found),
             "eta_moves": pages.moves(found, told) if len(told) > 1 else [],
             "raw_url": events_url if found.rows else "",
+            "actions": self._actions(public_id),
         })  # fmt: skip
+
+    def _actions(self, public_id: str) -> list[dict[str, str]]:
+        """What the staff can do here; a customer looks."""
+        if self.member.role not in ENTERING:
+            return []
+        return [{"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}]
 
 
 def _sub(found: Dossier) -> str:
@@ -94,7 +107,7 @@ def _callouts(found: Dossier) -> list[dict[str, Any]]:
     return notes
 
 
-class Events(_OneShipment):
+class Events(OneShipment):
     """Everything heard about a shipment, in the order heard: what holds, what was replaced or withdrawn."""
 
     def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
@@ -112,7 +125,7 @@ class Events(_OneShipment):
 
     def _row(self, found: Dossier, number: int, row: SightingRow) -> dict[str, Any]:
         return {
-            "url": self.event_url(found, number), "number": number, "label": _event_name(row),
+            "url": self.event_url(found, number), "number": number, "label": event_name(row),
             "state": _state(found, number), "source": wording.source(row.source, row.source_kind),
             "classifier": wording.CLASSIFIERS.get(row.classifier, row.classifier), "container": row.container,
             "place": found.name_of(row.place), "at": row.event_time, "zone": _zone(found, row),
@@ -120,7 +133,7 @@ class Events(_OneShipment):
         }  # fmt: skip
 
 
-class Event(_OneShipment):
+class Event(OneShipment):
     """One event: what it says, when we heard it, and the part of its message that concerns this shipment."""
 
     def get(self, request: HttpRequest, public_id: str, number: int) -> HttpResponse:
@@ -130,13 +143,36 @@ class Event(_OneShipment):
             raise NotFound
         row = event_row(found.shipment, found.rows[number - 1].pk)
         return self.page("tracking/event.html", {
-            "title": _event_name(row), "crumbs": self.crumbs(found), "state": _state(found, number),
+            "title": event_name(row), "crumbs": self.crumbs(found), "state": _state(found, number),
             "facts": self._facts(found, row, number), "warnings": [sentence(w) for w in row.warnings],
             "raw": {"lines": _lines(row.payload), "label": _("This shipment's part of the message")},
             "previous_url": self._neighbour(found, number, -1), "next_url": self._neighbour(found, number, 1),
+            "withdraw_url": self._withdraw_url(found, row, number),
             "message_url": reverse("ops:tracking_message", kwargs={"public_id": row.message})
             if self.member.is_staff and row.message else "",
         })  # fmt: skip
+
+    def _withdraw_url(self, found: Dossier, row: SightingRow, number: int) -> str:
+        """For entries made by hand that still hold."""
+        own = found.sightings[number - 1]
+        if (
+            self.member.role not in ENTERING
+            or row.source_kind != SourceKind.MANUAL
+            or own.id not in found.facts.live_ids
+        ):
+            return ""
+        if not row.source_event_id:
+            return ""
+        return self.url("tracking:entry_withdraw", public_id=found.shipment.public_id, number=number)
+
+    def _evidence(self, found: Dossier, row: SightingRow) -> dict[str, Any] | None:
+        """The file behind an entry, or where its paper is kept."""
+        if not row.evidence_ref:
+            return None
+        if evidence_of(found.shipment, row.evidence_ref) is None:
+            return {"label": _("Evidence"), "value": row.evidence_ref, "mono": False}
+        url = self.url("tracking:evidence", public_id=found.shipment.public_id, evidence=row.evidence_ref)
+        return {"label": _("Evidence"), "value": _("the file as it was kept"), "url": url}
 
     def _neighbour(self, found: Dossier, number: int, step: int) -> str:
         other = number + step
@@ -168,10 +204,13 @@ class Event(_OneShipment):
             (_("Entered by"), row.entered_by, False),
             (_("Digest of this part"), row.payload_hash, True),
         ]
-        return [{"label": label, "value": value, "mono": mono} for label, value, mono in said if value]
+        facts = [{"label": label, "value": value, "mono": mono} for label, value, mono in said if value]
+        evidence = self._evidence(found, row)
+        return [*facts, evidence] if evidence else facts
 
 
-def _event_name(row: SightingRow) -> str:
+def event_name(row: SightingRow) -> str:
+    """What an event is called."""
     if row.retracts:
         return _("Withdrawal")
     return wording.event(row.code, laden=row.laden, document_type=row.document_type)

@@ -130,7 +130,7 @@ def _was(old: Sighting, end: Sighting | None, heir: Sighting | None) -> Was | No
 
 def _chained(journey: Journey, facts: ShipmentFacts, told: _Told, limit: datetime | None) -> list[Step]:
     """One step for each milestone of the chain, heard or not (2.2)."""
-    order = chain(journey.final, journey.mode)
+    order = chain(journey.final, journey.mode, journey.load)
     steps: list[Step] = []
     for n, milestone in enumerate(order):
         step = _step(milestone, journey, facts, told, limit)
@@ -224,7 +224,7 @@ def _rivals(live: Sequence[Sighting]) -> tuple[Heard, ...]:
 
 def _beside(journey: Journey, facts: ShipmentFacts, told: _Told) -> list[Step]:
     """Milestones outside the chain that somebody told: transhipment, anchorage, customs, failed deliveries."""
-    order = set(chain(journey.final, journey.mode))
+    order = set(chain(journey.final, journey.mode, journey.load))
     found: dict[tuple[Milestone, str], list[MilestoneFacts]] = defaultdict(list)
     for part in facts.containers:
         for one in part.milestones:

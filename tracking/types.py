@@ -76,6 +76,13 @@ class Mode(StrEnum):
     RAIL = "RAIL"
 
 
+class Load(StrEnum):
+    """Whether a shipment fills its containers, or shares them with others (1.1)."""
+
+    FCL = "FCL"
+    LCL = "LCL"
+
+
 UNKNOWN_MODES: Final = frozenset({"N/A", "NA", "?", "UNKNOWN"})  # as written: the mode is not known (R1.18)
 
 
@@ -141,6 +148,8 @@ class CanonicalEvent:
     recorded_at: datetime | None = None  # history files only (R1.1)
     retracts: str | None = None  # the source_event_id that this one withdraws (R1.4)
     warnings: tuple[str, ...] = ()
+    evidence_ref: str = ""  # manual entries: what proves it (R1.12)
+    entered_by: str = ""  # manual entries: the person who entered it
     rule: str = ""  # what made it: the table and code it was read by, for people ("x12_315 VD", "partner: 7")
     payload: dict[str, Any] = field(default_factory=dict)  # this event's own part of the message
 
@@ -247,6 +256,7 @@ class Adapter:
     parse: Parse
     recognises: Callable[[bytes], bool]  # whether the bytes look like this format; never raises
     content_types: tuple[str, ...] = ()
+    is_own: bool = False  # reads only what our own pages write: never chosen by the look of the bytes, closed to doors
 
 
 class Unreadable(ValueError):
@@ -295,6 +305,7 @@ class Journey:
 
     final: FinalMilestone
     mode: Mode = Mode.SEA
+    load: Load = Load.FCL
     pol: str | None = None
     pod: str | None = None
     final_place: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import api, shipment_views, views
+from tracking import api, entry_views, shipment_views, views
 
 app_name = "tracking"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("shipments/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="shipment"),
     path("shipments/<str:public_id>/events", shipment_views.Events.as_view(), name="events"),
     path("shipments/<str:public_id>/events/<int:number>", shipment_views.Event.as_view(), name="event"),
+    path("shipments/<str:public_id>/evidence/<str:evidence>", entry_views.EvidenceFile.as_view(), name="evidence"),
     path("ingest/<str:source>", api.IngestDoor.as_view(), name="ingest"),
     path("ingest/<str:source>/messages/<str:public_id>", api.IngestMessage.as_view(), name="ingest_message"),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),

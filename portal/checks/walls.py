@@ -28,6 +28,9 @@ OPERATOR_WIDE: Final = {
     "tenancy_installation": "the one operator",
     "tenancy_attemptwindow": "tries by keyed digest, counted before a scope is known",
     "tracking_place": "ports and places: operator-wide master data",
+    "tracking_terminal": "terminals and depots: operator-wide master data",
+    "tracking_carrier": "who moves boxes: operator-wide master data",
+    "tracking_vessel": "ships by IMO number: operator-wide master data",
     "outbox_heartbeat": "when each kind of process last worked",
 }
 

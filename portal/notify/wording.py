@@ -19,6 +19,9 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "credits.credit_approved": (
         _("A service credit is approved"), _("With its amount and how it was worked out."),
     ),
+    "tracking.derivation_differed": (
+        _("The nightly check mended a shipment"), _("Never in good health: what was stored differed from the record."),
+    ),
 }  # fmt: skip
 
 

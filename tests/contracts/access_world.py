@@ -25,6 +25,7 @@ from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.models import Quarantined, SightingRow
+from tracking.services import Entry, entry_record, evidence_store
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -127,9 +128,12 @@ def _objects(side: Side) -> None:
         snapshot_publish(public_id=snapshot, at=NOW)
         for page in ("snapshot", "snapshot_facts", "snapshot_kpis"):
             side.objects[f"kpis:{page}:public_id"] = snapshot
-        for page in ("shipment", "events", "event"):
+        for page in ("shipment", "events", "event", "entry", "entry_withdraw", "evidence"):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
-        side.objects["tracking:event:number"] = "1"
+        file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
+        side.objects["tracking:evidence:evidence"] = file.public_id
+        by_hand = Entry(code="GTOT", local="2026-02-18T10:00", place="NLRTM", laden=True, evidence=file.public_id)
+        entry_record(shipment=side.shipment, entry=by_hand, at=NOW, actor="OPS")
         side.objects["people:member:public_id"] = side.account.member.public_id
         key, _text = key_create(label="spare", at=clock.now())
         side.objects["people:key_revoke:public_id"] = key.public_id
@@ -194,8 +198,11 @@ def arguments(world: World, route: Route, principal: str, relation: str) -> dict
 def _value(world: World, route: Route, name: str, side: Side | None, relation: str) -> str:
     if name in ("uidb36", "key"):
         return "zz"  # a reset link is a secret of its own: every made-up one is refused alike
+    if name in ("kind", "code") and "tracking_code" in route.name:  # lists that belong to the operator alone
+        return {"kind": "places", "code": "NLRTM"}[name] if relation == "own" else "nothing-here"
     if name == "number":
-        return "1" if side is not None else "999999"
+        known = "3" if route.name.endswith("_withdraw") else "1"  # the third event was entered by hand
+        return known if side is not None else "999999"
     if side is None:
         return token() if name == "token" else "nothing-here" if name == "source" else nothing()
     if name in ("account", "owner"):

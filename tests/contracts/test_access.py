@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -122,3 +124,29 @@ def test_customers_never_enter_the_operators_desk() -> None:
                 customers = ("STANDARD", "PRIORITY", "PREMIUM")
                 seen = Counter(s for s, names in statuses.items() for n in names if n.startswith(customers))
                 assert set(seen) <= {"404", "405"}, f"{method} {name} on {relation}: {dict(seen)}"
+
+
+@pytest.mark.nightly
+def test_anothers_object_takes_as_long_as_none(world: World) -> None:
+    """T6: the median over 200 alternated tries differs by less than 5 ms, for each kind of object a customer names."""
+    apart = {}
+    for route in every_route():
+        if route.name.startswith("ops:") or not route.parameters or "token" in route.parameters:
+            continue
+        client = world.client("PREMIUM_MANAGER")
+        addresses = [
+            reverse(route.name, kwargs=access_world.arguments(world, route, "PREMIUM_MANAGER", relation))
+            for relation in ("other", "nonexistent")
+        ]
+        if client.get(addresses[0]).status_code != 404:
+            continue  # not a page, or not for this person: the matrix says what it answers
+        pairs = [tuple(_seconds(client, address) for address in addresses) for _turn in range(200)]
+        apart[route.name] = abs(statistics.median(other - none for other, none in pairs))
+    assert len(apart) >= 5
+    assert {name: seconds for name, seconds in apart.items() if seconds >= 0.005} == {}
+
+
+def _seconds(client: Any, address: str) -> float:
+    began = time.perf_counter()
+    client.get(address)
+    return time.perf_counter() - began

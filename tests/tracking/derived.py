@@ -10,6 +10,7 @@ from django.db import transaction
 from portal.tenancy.context import as_tenant
 from tests.cast import Account
 from tracking.derivation import rebuild, sightings_of
+from tracking.itinerary import FIELDS
 from tracking.models import MilestoneRow, Shipment
 
 STATE = ("milestone", "milestone_at", "status", "eta_at", "final_at", "punctuality", "last_event_at", "last_heard_at")
@@ -27,6 +28,11 @@ def derived(account: Account, *refs: str) -> dict[str, Any]:
         rows = MilestoneRow.objects.select_related("shipment").filter(shipment__in=shipments)
         for row in rows.order_by("container", "milestone", "node"):
             found[row.shipment.ref][1].append(tuple(getattr(row, name) for name in ROW))
+        for model, names in FIELDS.items():
+            beside = [n for n in names if not n.endswith("sighting")]  # ids are given in the order of arrival
+            listed = model.objects.select_related("shipment").filter(shipment__in=shipments)
+            for row in sorted(listed, key=lambda r: [str(getattr(r, n)) for n in beside]):
+                found[row.shipment.ref][1].append((model.__name__, *(getattr(row, n) for n in beside)))
     return found
 
 

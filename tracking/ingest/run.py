@@ -20,6 +20,7 @@ from tracking.ingest import store
 from tracking.ingest.items import Item, distinct_positions, rounds, withdrawn
 from tracking.ingest.tenant_run import TenantRun, Version, versions_of
 from tracking.ingest.touched import touched_note
+from tracking.masterdata import codes_note
 from tracking.models import InboundMessage, Place, Quarantined, QuarantineState, Shipment, Source, ZoneRule
 from tracking.reasons import Reason, sentence
 from tracking.timing import Timed, timed
@@ -209,12 +210,20 @@ class Run:
 
     def _timed(self, parsed: Parsed) -> list[Item]:
         codes = {e.place for e in parsed.events if e.place}
-        zones = dict(Place.objects.filter(code__in=codes).values_list("code", "zone"))
+        places = {
+            code: (zone, alias_of, needs_review)
+            for code, zone, alias_of, needs_review in Place.objects.filter(code__in=codes).values_list(
+                "code", "zone", "alias_of", "needs_review"
+            )
+        }
+        codes_note(parsed.events, source=self.source.key, is_operators=self.own_tenant is None, at=self.at)
         items = []
         for event in parsed.events:
-            place_zone = zones.get(event.place or "")
-            if event.place and event.place not in zones and Reason.UNKNOWN_PLACE not in event.warnings:
+            place_zone, alias_of, is_new = places.get(event.place or "", ("", "", True))
+            if event.place and is_new and Reason.UNKNOWN_PLACE not in event.warnings:
                 event = replace(event, warnings=(*event.warnings, Reason.UNKNOWN_PLACE))
+            if alias_of:
+                event = replace(event, place=alias_of)
             recorded_at = self._learned(event, place_zone)
             found = timed(
                 event,
@@ -252,7 +261,9 @@ class Run:
         item.natural_key = matching.natural_key(self.source.key, found.event, found.at)
         named = found.event.source_event_id
         item.event_key = matching.id_key(named) if named else item.natural_key
-        item.keys = (item.event_key, matching.id_key(found.event.retracts)) if found.event.retracts else (item.event_key,)
+        item.keys = (
+            (item.event_key, matching.id_key(found.event.retracts)) if found.event.retracts else (item.event_key,)
+        )
         if found.refused is not None:
             item.refused = Refusal(
                 code=found.refused, position=f"{found.event.position}", detail=str(sentence(found.refused))

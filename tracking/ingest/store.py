@@ -28,9 +28,7 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", _CELL: 
 @cache
 def _columns() -> tuple[tuple[str, str], ...]:
     """(name, type) of everything stored but the key that the table gives."""
-    return tuple(
-        (f.column, str(f.db_type(connection))) for f in SightingRow._meta.concrete_fields if not f.primary_key
-    )
+    return tuple((f.column, str(f.db_type(connection))) for f in SightingRow._meta.concrete_fields if not f.primary_key)
 
 
 @cache

@@ -18,6 +18,7 @@ from tracking.derivation import sighting_of, sightings_of
 from tracking.ingest import store
 from tracking.ingest.items import Item
 from tracking.models import Shipment
+from tracking.types import Load
 
 if TYPE_CHECKING:
     from tracking.ingest.run import Run
@@ -32,7 +33,7 @@ with hit as materialized (
     join tracking_reference r on r.tenant_id = %s and r.value = split_part(w.ref, ':', 2)
                              and r.kind = split_part(w.ref, ':', 1)
 )
-select s.id, coalesce(s.booked_at, s.confirmed_at), s.pol, s.pod, s.transhipments, s.carrier,
+select s.id, coalesce(s.booked_at, s.confirmed_at), s.pol, s.pod, s.transhipments, s.carrier, s.load,
        (select string_agg(r.kind || ':' || r.value, E'\\x1f') from tracking_reference r
          where r.tenant_id = s.tenant_id and r.shipment_id = s.id)
   from hit join tracking_shipment s on s.tenant_id = %s and s.id = hit.shipment_id
@@ -149,13 +150,14 @@ class TenantRun:
         with connection.cursor() as cursor:
             cursor.execute(_CANDIDATES, [named, scope(), scope()])
             found = cursor.fetchall()
-        for pk, starts_at, pol, pod, transhipments, carrier, refs in found:
+        for pk, starts_at, pol, pod, transhipments, carrier, load, refs in found:
             yield matching.Candidate(
                 shipment_id=pk,
                 starts_at=starts_at,
                 refs=frozenset([tuple(ref.split(":", 1)) for ref in refs.split("\x1f")] if refs else ()),
                 calls=frozenset(c for c in (pol, pod, *transhipments) if c),
                 carrier=carrier,
+                is_lcl=load == Load.LCL,
             )
 
     def _rows(self, wanted: Sequence[tuple[Item, set[int]]]) -> list[tuple[dict[str, Any], str]]:
@@ -167,7 +169,9 @@ class TenantRun:
             target = set() if not item.event.retracts else self._earlier(item)
             # without an id of its own it is the happening that is named, and no version of one: it leaves nobody
             named = item.event.source_event_id is not None
-            before = {v.shipment_id for v in self.versions.get(item.event_key, ())} if named and self.versions else set()
+            before = (
+                {v.shipment_id for v in self.versions.get(item.event_key, ())} if named and self.versions else set()
+            )
             left = {pk for pk in before - ids_now - target if not self._newer(item, pk)}
             for pk in sorted(ids_now | target | left):
                 row, text = self._row(item, pk, is_empty=pk in left)
@@ -233,6 +237,7 @@ class TenantRun:
             "retracts_key": matching.id_key(event.retracts) if event.retracts else "", "is_empty": is_empty,
             "position": item.position[:120], "payload": part,
             "warnings": [str(w) for w in event.warnings] if event.warnings else [],
+            "evidence_ref": event.evidence_ref, "entered_by": event.entered_by,
         }, text.decode()  # fmt: skip
 
     def _part(self, payload: Mapping[str, Any], shipment_id: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('tenancy', '0003_session_epoch'),
-        ('tracking', '0004_partners'),
+        ('tracking', '0007_evidence'),
     ]
 
     operations = [

@@ -3,19 +3,24 @@
 What arrived is never changed; what is derived can be rebuilt from it (1.5).
 """
 
-from tracking.models.derived import MilestoneRow, Touched
+from tracking.models.derived import EtaRow, LegRow, MilestoneRow, Touched, VisitRow
+from tracking.models.evidence import Evidence
 from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
-from tracking.models.places import Place
+from tracking.models.places import Carrier, Place, Terminal, Vessel
 from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
 from tracking.models.sightings import SightingRow
 from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, SourceSetting, ZoneRule
 
 __all__ = [
     "AcknowledgementKind",
+    "Carrier",
     "CommitmentRow",
     "Container",
+    "EtaRow",
+    "Evidence",
     "InboundMessage",
     "Leg",
+    "LegRow",
     "MessageState",
     "MilestoneRow",
     "PartnerCode",
@@ -29,6 +34,9 @@ __all__ = [
     "SightingRow",
     "Source",
     "SourceSetting",
+    "Terminal",
     "Touched",
+    "Vessel",
+    "VisitRow",
     "ZoneRule",
 ]

@@ -44,3 +44,73 @@ class Touched(TenantOwned):
     is_quiet = models.BooleanField(default=False)  # history: what changed is not told (R1.1)
     is_portion = models.BooleanField(default=False)  # gathered from several notes, no more than is derived at once
     noted_at = models.DateTimeField()
+
+
+class VisitRow(TenantOwned):
+    """A stay of a container at a node, derived (R2.10); open while `exit_at` is absent, and then without a role."""
+
+    shipment = TenantForeignKey(Shipment, on_delete=models.PROTECT, related_name="visits")
+    container = code_field(16)
+    place = code_field(16)
+    facility = code_field(32, blank=True, default="")
+    role = code_field(8, blank=True, default="")  # EXPORT, IMPORT, TRANSHIP, PASS
+    entry_at = models.DateTimeField()
+    entry_code = code_field(8)
+    entry_sighting = models.BigIntegerField()  # id of the sighting behind it
+    exit_at = models.DateTimeField(null=True, blank=True)
+    exit_code = code_field(8, blank=True, default="")
+    exit_sighting = models.BigIntegerField(null=True, blank=True)
+    seconds = models.BigIntegerField(null=True, blank=True)  # dwell (R2.11)
+    anomalies = models.PositiveIntegerField(default=0)  # moves at this node that fit no visit
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["tenant", "shipment", "container", "place", "facility", "entry_at", "entry_code"],
+                name="visit_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(exit_at__isnull=True) | models.Q(exit_at__gte=models.F("entry_at")),
+                name="visit_runs_forward",
+            ),
+        ]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["tenant", "place", "role", "exit_at"], name="visit_by_exit"),
+        ]
+
+
+class LegRow(TenantOwned):
+    """A leg of the newest plan as it went, derived: planned, expected and done, and the vessel it is made with."""
+
+    shipment = TenantForeignKey(Shipment, on_delete=models.PROTECT, related_name="legs_as_they_went")
+    sequence = models.PositiveIntegerField()
+    origin = code_field(16)
+    destination = code_field(16)
+    mode = code_field(16, blank=True, default="")
+    voyage = code_field(50, blank=True, default="")
+    vessel_imo = code_field(8, blank=True, default="")
+    departed_at = models.DateTimeField(null=True, blank=True)
+    departure_expected_at = models.DateTimeField(null=True, blank=True)  # estimate, else plan
+    arrived_at = models.DateTimeField(null=True, blank=True)
+    arrival_expected_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "shipment", "sequence"], name="leg_as_it_went_once"),
+        ]
+
+
+class EtaRow(TenantOwned):
+    """From `published_at` on a milestone was expected at `eta_at`: how the estimate moved, derived (R2.17)."""
+
+    shipment = TenantForeignKey(Shipment, on_delete=models.PROTECT, related_name="etas")
+    milestone = code_field(24)
+    published_at = models.DateTimeField()
+    eta_at = models.DateTimeField()
+    source = code_field(40)
+    sighting = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "shipment", "milestone", "published_at"], name="eta_once"),
+        ]

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field, public_id_field
-from tracking.types import FinalMilestone, Mode
+from tracking.types import FinalMilestone, Load, Mode
 
 
 class Shipment(TenantOwned):
@@ -20,6 +20,7 @@ class Shipment(TenantOwned):
     ref = code_field(64)
     final_milestone = models.CharField(max_length=8, choices=[(f.value, f.value) for f in FinalMilestone])
     mode = models.CharField(max_length=8, choices=[(m.value, m.value) for m in Mode], default=Mode.SEA.value)
+    load = models.CharField(max_length=4, choices=[(c.value, c.value) for c in Load], default=Load.FCL.value)
     mode_as_written = models.CharField(max_length=40, blank=True, default="")
     pol = code_field(16, blank=True, default="")
     pod = code_field(16, blank=True, default="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -20,6 +20,7 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.services import SYSTEM
 from tracking import matching
 from tracking.derivation import rebuild, sightings_of
+from tracking.masterdata import carriers_note
 from tracking.models import (
     CommitmentRow,
     Container,
@@ -33,7 +34,7 @@ from tracking.models import (
 )
 from tracking.reasons import Reason
 from tracking.rules import Commitment, CommitmentChange, LimitOp, binding, due_period, limit_of
-from tracking.types import UNKNOWN_MODES, FinalMilestone, Mode
+from tracking.types import UNKNOWN_MODES, FinalMilestone, Load, Mode
 
 
 class UnknownPlace(PortalError):
@@ -41,6 +42,13 @@ class UnknownPlace(PortalError):
 
     code, status = "unknown_place", 422
     message = _("The place %(place)s is not known with its time zone; add it first.")
+
+
+class LclToCy(PortalError):
+    """LCL cargo shares its box: no customer can be promised the box itself (1.1)."""
+
+    code, status = "lcl_to_cy", 422
+    message = _("Shipment %(ref)s is LCL; it can be promised to the warehouse (CFS) or to the door, not to the yard.")
 
 
 class NoCommitment(PortalError):
@@ -76,6 +84,7 @@ class ShipmentSpec:
     vertical: str = ""
     trade: str = ""
     mode: Mode = Mode.SEA
+    load: Load = Load.FCL
     mode_as_written: str = ""
     vessel_imo: str = ""
     voyage: str = ""
@@ -110,12 +119,15 @@ def shipment_register(*, spec: ShipmentSpec, at: datetime, actor: str = SYSTEM) 
 @transaction.atomic
 def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: str = SYSTEM) -> list[Shipment]:
     """Many at once, with a constant number of statements; new ones in bulk, known ones one by one."""
-    zones = dict(Place.objects.filter(code__in={s.place for s in specs}).values_list("code", "zone"))
+    specs, zones = _placed(specs)
+    carriers_note({s.carrier for s in specs}, at=at)
     for spec in specs:
         if not zones.get(spec.place):
             raise UnknownPlace(place=spec.place or "?")
         if (spec.due_date is None) == (spec.due_at is None):
             raise NoCommitment(ref=spec.ref)
+        if spec.load == Load.LCL and spec.final_milestone == FinalMilestone.CY:
+            raise LclToCy(ref=spec.ref)
     known = {
         s.ref: s for s in Shipment.objects.select_for_update().filter(ref__in=[s.ref for s in specs]).order_by("pk")
     }
@@ -133,9 +145,27 @@ def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: st
     return [by_ref[s.ref] for s in specs]
 
 
+def _placed(specs: Sequence[ShipmentSpec]) -> tuple[Sequence[ShipmentSpec], dict[str, str]]:
+    """The specs with each place under the code that events are read with, and the zones of their final places."""
+    named = {code for s in specs for code in (s.pol, s.pod, s.final_place, *s.transhipments) if code}
+    rows = list(Place.objects.filter(code__in=named).values_list("code", "zone", "alias_of"))
+    zones, aliases = {code: zone for code, zone, _a in rows}, {code: alias for code, _z, alias in rows if alias}
+    if aliases:
+        zones.update(Place.objects.filter(code__in=aliases.values()).values_list("code", "zone"))
+        specs = [
+            replace(
+                s, pol=aliases.get(s.pol, s.pol), pod=aliases.get(s.pod, s.pod),
+                final_place=aliases.get(s.final_place, s.final_place),
+                transhipments=tuple(aliases.get(c, c) for c in s.transhipments),
+            )
+            for s in specs
+        ]  # fmt: skip
+    return specs, zones
+
+
 _DESCRIBED: Final = (
     "pol", "pod", "carrier", "voyage", "vessel_imo", "branch", "vertical", "trade", "mode_as_written", "booked_at",
-    "confirmed_at", "cancelled_at", "cancelled_by", "final_milestone", "mode", "final_place", "transhipments",
+    "confirmed_at", "cancelled_at", "cancelled_by", "final_milestone", "mode", "load", "final_place", "transhipments",
 )  # fmt: skip
 
 
@@ -196,6 +226,7 @@ def _describe(shipment: Shipment, spec: ShipmentSpec) -> None:
                  "booked_at", "confirmed_at", "cancelled_at", "cancelled_by"):  # fmt: skip
         setattr(shipment, name, getattr(spec, name))
     shipment.final_milestone, shipment.mode = spec.final_milestone.value, spec.mode.value
+    shipment.load = spec.load.value
     shipment.final_place = spec.place
     shipment.transhipments = list(spec.transhipments)
 
