@@ -37,9 +37,10 @@ def written(text: str) -> Written:
     Raises ValueError when it is neither, or no time that exists. More than six digits of a second are cut.
     """
     local = text.strip()
-    usual = _usual(local)
-    if usual is not None:
-        return usual
+    return _usual(local) or _carefully(local)
+
+
+def _carefully(local: str) -> Written:
     found = _ISO.fullmatch(local)
     if found is None:
         raise ValueError(f"{local[:40]!a} is not a time in ISO 8601.")
@@ -72,6 +73,8 @@ def _usual(local: str) -> Written | None:
     except ValueError:
         return None
     offset = instant.utcoffset()
+    if len(local) == 25 and local[23] > "5":
+        return None
     if offset is None or not 2 < instant.year < 9998 or abs(offset) > _FURTHEST or instant.microsecond:
         return None
     return Written(local, Precision.MINUTE, instant.astimezone(UTC), int(offset.total_seconds()) // 60)
