@@ -17,6 +17,7 @@ from tracking import matching
 from tracking.derivation import sighting_of, sightings_of
 from tracking.ingest import store
 from tracking.ingest.items import Item
+from tracking.ingest.touched import quiet_first
 from tracking.models import Shipment
 from tracking.types import Load
 
@@ -121,6 +122,8 @@ class TenantRun:
             if not row.pop("is_note", False):
                 name = (row["shipment_id"], row["natural_key"])
                 row["is_repeat"] = natural.setdefault(name, row["event_key"]) != row["event_key"]
+        if not self.run.quiet:
+            quiet_first(shipments, sightings, at=self.run.at)
         made = store.sightings_create(rows)
         changed = {r.shipment_id for r in made}
         for stored in made:

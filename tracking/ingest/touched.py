@@ -6,7 +6,7 @@ whoever dies on the way leaves it to the next; the sightings are the record, a n
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +15,8 @@ from django.db import transaction
 from portal.lib.faults import declare, fault
 from portal.outbox.services import emit_all, enqueue
 from tracking.derivation import rebuild, sightings_of
-from tracking.models import Shipment, Touched
+from tracking.models import Shipment, SightingRow, Touched
+from tracking.types import Sighting
 
 PORTION: Final = 500  # shipments derived in one transaction: their locks are held for about half a second
 _NOTES: Final = 1_000  # gathered at once
@@ -53,11 +54,13 @@ def _derive_portion(at: datetime) -> bool:
         return False
     told = {pk for note in notes if not note.is_quiet for pk in note.shipments}
     wanted = sorted(told.union(*(note.shipments for note in notes)))
-    _leave_portions(wanted[PORTION:], told, notes)
-    Touched.objects.filter(pk__in=[note.pk for note in notes])._raw_delete("default")
     shipments = list(Shipment.objects.select_for_update(no_key=True).filter(pk__in=wanted[:PORTION]).order_by("pk"))
     # read after the locks: whoever stores something more from now on leaves a note of its own
-    news = rebuild(shipments, sightings_of([s.pk for s in shipments]), at=at)
+    sightings = sightings_of([s.pk for s in shipments])
+    quiet_first([s for s in shipments if s.pk in told], sightings, at=at)
+    news = rebuild(shipments, sightings, at=at)
+    _leave_portions(wanted[PORTION:], told, notes)
+    Touched.objects.filter(pk__in=[note.pk for note in notes])._raw_delete("default")
     by_id = {s.public_id: s.pk for s in shipments}
     emit_all([fact for fact in news if by_id[fact.shipment] in told], at=at)
     return True
@@ -71,6 +74,24 @@ def _leave_portions(rest: list[int], told: set[int], notes: list[Touched]) -> No
             Touched(shipments=own[n : n + PORTION], is_quiet=is_quiet, is_portion=True, noted_at=notes[0].noted_at)
             for n in range(0, len(own), PORTION)
         )
+
+
+def quiet_first(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sighting]], *, at: datetime) -> None:
+    """Derives without a word what waiting history says of locked shipments, so that only what is new is told (R1.1)."""
+    ids = [s.pk for s in shipments]
+    notes = list(Touched.objects.filter(shipments__overlap=ids)) if ids else []
+    quiet = {pk for note in notes if note.is_quiet for pk in note.shipments}.intersection(ids)
+    if not quiet:
+        return
+    since: dict[int, datetime] = {}  # what was recorded from then on waits to be told
+    for note in notes:
+        if not note.is_quiet:
+            since.update((pk, min(note.noted_at, since.get(pk, note.noted_at))) for pk in note.shipments)
+    history = set(SightingRow.objects.filter(shipment_id__in=quiet, is_backfilled=True).values_list("pk", flat=True))
+    before = {
+        pk: [s for s in sightings.get(pk, ()) if s.id in history or s.recorded_at < since.get(pk, at)] for pk in quiet
+    }
+    rebuild([s for s in shipments if s.pk in quiet], before, at=at)
 
 
 def touched_waits(*, until: datetime, since: datetime | None = None) -> bool:
