@@ -166,7 +166,7 @@ def rebuild(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sigh
     around = replace(surroundings(shipments), plans=plans(shipment_ids))
     stored = _stored(shipment_ids)
     known = {(row[0], row[2]): row[4] for row in stored if not row[1] and row[4] is not None}
-    rows: list[MilestoneRow] = []
+    rows: list[DerivedMilestone] = []
     beside: list[models.Model] = []
     news: list[Fact] = []
     for shipment in shipments:
@@ -182,7 +182,7 @@ def rebuild(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sigh
 
 
 def _news(
-    shipment: Shipment, rows: Sequence[MilestoneRow], known: Mapping[tuple[int, str], datetime],
+    shipment: Shipment, rows: Sequence[DerivedMilestone], known: Mapping[tuple[int, str], datetime],
     eta_before: datetime | None, around: Surroundings, at: datetime,
 ) -> list[Fact]:  # fmt: skip
     """What changed: milestones reached, their times corrected or withdrawn, the estimate of the final one moved."""
@@ -219,7 +219,7 @@ def _changed(
 
 def _derived(
     shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, at: datetime
-) -> tuple[list[MilestoneRow], list[models.Model]]:
+) -> tuple[list[DerivedMilestone], list[models.Model]]:
     """The milestone rows and the rows beside them of a shipment; its own columns are set, nothing is stored."""
     # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
     latest = max((s.recorded_at for s in listed), default=at)
@@ -237,6 +237,26 @@ _ROW_FIELDS: Final = (
 _milestone_values: Final = attrgetter("shipment_id", *_ROW_FIELDS)
 
 
+@dataclass(slots=True)
+class DerivedMilestone:
+    """What a MilestoneRow holds, before it is stored; there are many, and few of them are new."""
+
+    shipment_id: int
+    container: str
+    milestone: str
+    node: str
+    act_at: datetime | None
+    act_source: str
+    act_recorded_at: datetime | None
+    precision: str
+    est_at: datetime | None
+    est_source: str
+    est_recorded_at: datetime | None
+    pln_at: datetime | None
+    basis: str
+    is_conflict: bool
+
+
 _Stored = dict[tuple[Any, ...], int]  # (shipment id, *values) -> id
 
 
@@ -246,12 +266,12 @@ def _stored(shipment_ids: Sequence[int]) -> _Stored:
     return {row[1:]: row[0] for row in rows}
 
 
-def _write_milestones(rows: Sequence[MilestoneRow], stored: _Stored) -> None:
+def _write_milestones(rows: Sequence[DerivedMilestone], stored: _Stored) -> None:
     """Makes the stored rows equal to these; what is the same already is left alone."""
     wanted = {_milestone_values(row): row for row in rows}
     if gone := [pk for values, pk in stored.items() if values not in wanted]:
         MilestoneRow.objects.filter(pk__in=gone)._raw_delete("default")
-    rows_create([row for values, row in wanted.items() if values not in stored])
+    rows_create([row for values, row in wanted.items() if values not in stored], of=MilestoneRow)
 
 
 def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
@@ -295,7 +315,7 @@ def _write_states(shipments: Sequence[Shipment]) -> None:
         cursor.execute(_STATES, [msgspec.json.encode(rows).decode(), scope()])
 
 
-def _milestone_rows(shipment: Shipment, facts: ShipmentFacts) -> list[MilestoneRow]:
+def _milestone_rows(shipment: Shipment, facts: ShipmentFacts) -> list[DerivedMilestone]:
     rows = [
         _row(shipment, part.container or "", found, found.act)
         for part in facts.containers
@@ -317,9 +337,9 @@ def _milestone_rows(shipment: Shipment, facts: ShipmentFacts) -> list[MilestoneR
     return rows
 
 
-def _row(shipment: Shipment, container: str, found: MilestoneFacts, act: Heard | None) -> MilestoneRow:
-    return MilestoneRow(
-        shipment=shipment,
+def _row(shipment: Shipment, container: str, found: MilestoneFacts, act: Heard | None) -> DerivedMilestone:
+    return DerivedMilestone(
+        shipment_id=shipment.pk,
         container=container,
         milestone=found.milestone.value,
         node=found.node,
@@ -388,7 +408,7 @@ def _holds(shipment: Shipment, instant: datetime) -> bool:
     return instant < shipment.due_at if shipment.due_is_exclusive else instant <= shipment.due_at
 
 
-def _reached(shipment: Shipment, row: MilestoneRow, around: Surroundings) -> MilestoneReached:
+def _reached(shipment: Shipment, row: DerivedMilestone, around: Surroundings) -> MilestoneReached:
     assert row.act_at is not None
     zone = around.zone(row.node)
     local = row.act_at.astimezone(zone)

@@ -16,6 +16,7 @@ from tracking.services import derivation_mend, waiting_match
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 _PORTIONS: Final = 30  # a few seconds' work
+_SOON: Final = timedelta(seconds=1)
 _FORGOTTEN: Final = timedelta(minutes=5)
 
 
@@ -35,7 +36,7 @@ def match_waiting(payload: dict[str, Any], at: datetime) -> None:
 def derive_touched(payload: dict[str, Any], at: datetime) -> None:
     """Derives shipments that were noted by large messages; what is too much for once goes on at once."""
     if not touched_derive(at=at, portions=_PORTIONS):
-        raise TryAgain("more shipments wait to be derived", due_at=at)
+        raise TryAgain("more shipments wait to be derived", due_at=at + _SOON)
 
 
 @due_work("tracking.touched")

@@ -18,7 +18,7 @@ from tracking.derivation import rebuild, sightings_of
 from tracking.models import Shipment, SightingRow, Touched
 from tracking.types import Sighting
 
-PORTION: Final = 500  # shipments derived in one transaction: their locks are held for about half a second
+PORTION: Final = 250  # shipments derived in one transaction: their locks are held for a part of a second
 _NOTES: Final = 1_000  # gathered at once
 WORK: Final = "tracking.derive_touched"
 
@@ -36,34 +36,38 @@ def touched_note(shipments: Collection[int], *, message: str, is_quiet: bool, at
 def touched_derive(*, at: datetime, portions: int) -> bool:
     """Derives noted shipments of the entered tenant, oldest notes first, at most so many portions.
 
-    False when notes are left. Any number of workers may do it at once: each takes notes that no other one holds.
+    False when notes are left. Any number of workers may do it at once: each takes notes that no other one holds, and
+    waits for no shipment: what somebody else has locked is noted again.
     """
     for _n in range(portions):
         with transaction.atomic():
-            if not _derive_portion(at):
-                return True
+            found = _derive_portion(at)
             fault("touched.before_commit")
+        if found is None:
+            return True
     return False
 
 
-def _derive_portion(at: datetime) -> bool:
+def _derive_portion(at: datetime) -> int | None:
+    """How many shipments were derived; None when no notes were there to take."""
     notes = list(Touched.objects.select_for_update(skip_locked=True).filter(is_portion=True).order_by("pk")[:1])
     if not notes:
         notes = list(Touched.objects.select_for_update(skip_locked=True).order_by("pk")[:_NOTES])
     if not notes:
-        return False
+        return None
     told = {pk for note in notes if not note.is_quiet for pk in note.shipments}
     wanted = sorted(told.union(*(note.shipments for note in notes)))
-    shipments = list(Shipment.objects.select_for_update(no_key=True).filter(pk__in=wanted[:PORTION]).order_by("pk"))
+    free = Shipment.objects.select_for_update(no_key=True, skip_locked=True)
+    shipments = list(free.filter(pk__in=wanted[:PORTION]).order_by("pk"))
+    by_id, by_public_id = {s.pk: s for s in shipments}, {s.public_id: s.pk for s in shipments}
     # read after the locks: whoever stores something more from now on leaves a note of its own
     sightings = sightings_of([s.pk for s in shipments])
     quiet_first([s for s in shipments if s.pk in told], sightings, at=at)
     news = rebuild(shipments, sightings, at=at)
-    _leave_portions(wanted[PORTION:], told, notes)
+    _leave_portions(sorted(set(wanted) - by_id.keys()), told, notes)
     Touched.objects.filter(pk__in=[note.pk for note in notes])._raw_delete("default")
-    by_id = {s.public_id: s.pk for s in shipments}
-    emit_all([fact for fact in news if by_id[fact.shipment] in told], at=at)
-    return True
+    emit_all([fact for fact in news if by_public_id[getattr(fact, "shipment")] in told], at=at)  # noqa: B009 - all have
+    return len(shipments)
 
 
 def _leave_portions(rest: list[int], told: set[int], notes: list[Touched]) -> None:
