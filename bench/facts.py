@@ -50,7 +50,10 @@ def main() -> None:
             began = time.perf_counter()
             _drain(tenant, given.workers)
             drains.append(time.perf_counter() - began)
-        whole, alone = statistics.median(i + d for i, d in zip(inserts, drains, strict=True)), statistics.median(inserts)
+        whole, alone = (
+            statistics.median(i + d for i, d in zip(inserts, drains, strict=True)),
+            statistics.median(inserts),
+        )
         events = len(stream)
         print(f"{events:,} events of {given.shipments:,} shipments, {given.rounds} rounds, medians")
         print(f"insert alone {alone:.2f} s ({events / alone:,.0f} ev/s); events and facts {whole:.2f} s")

@@ -30,7 +30,9 @@ def main() -> None:
         operator()
         folder = here.folder / "history"
         began = time.perf_counter()
-        made = generate(folder, shipments=given.shipments or SIZES[given.size], accounts=given.accounts, seed=1, until=UNTIL)
+        made = generate(
+            folder, shipments=given.shipments or SIZES[given.size], accounts=given.accounts, seed=1, until=UNTIL
+        )
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         print(f"made {made} in {time.perf_counter() - began:.0f} s, peak {memory} MB", flush=True)
         began = time.perf_counter()
@@ -39,8 +41,9 @@ def main() -> None:
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
         (stored,) = here.sql("select count(*) from tracking_sightingrow")[0]
         (left,) = here.sql("select count(*) from tracking_touched")[0]
-        print(f"{made['events']:,} events in {took:.0f} s: {made['events'] / took:,.0f} ev/s, all in; peak {memory} MB; "
-              f"{stored:,} sightings; notes left: {left}")  # fmt: skip
+        rate = made["events"] / took
+        print(f"{made['events']:,} events in {took:.0f} s: {rate:,.0f} ev/s, all in; peak {memory} MB")
+        print(f"{stored:,} sightings; notes left: {left}")
 
 
 def _load(folder: Path) -> None:

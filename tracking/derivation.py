@@ -26,7 +26,7 @@ from tracking.facts import EtaChanged, MilestoneChanged, MilestoneReached
 from tracking.itinerary import differing, itinerary_rows, itinerary_write, plans
 from tracking.legs import PlannedLeg
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
-from tracking.models import Container, MilestoneRow, Place, Shipment, SightingRow
+from tracking.models import Container, MilestoneRow, Place, Shipment
 from tracking.partners import anchoring, priority, settings_as_of
 from tracking.types import FinalMilestone, Journey, Load, Milestone, Mode, Sighting
 

@@ -138,7 +138,7 @@ def _journey_of_box(box: tuple[str, str], event_time: datetime | None, candidate
     return min(soon, key=lambda c: (c.starts_at or event_time, c.shipment_id)).shipment_id if soon else None
 
 
-def _sharing(boxes: set[tuple[str, str]], found: set[int], candidates: Sequence[Candidate]) -> set[int]:
+def _sharing(boxes: Set[tuple[str, str]], found: set[int], candidates: Sequence[Candidate]) -> set[int]:
     """LCL: all cargo in the box travels with it. The same box on the same voyage, or where none is known begun within
     the same month, is the same journey (1.1).
     """

@@ -43,7 +43,8 @@ _Vessel: Any = _shape("_Vessel", "vesselIMONumber vesselName")
 _Location: Any = _shape("_Location", _Spot)
 _Call: Any = _shape(
     "_Call",
-    f"transportCallID modeOfTransport exportVoyageNumber importVoyageNumber carrierVoyageNumber vesselIMONumber {_Spot}",
+    "transportCallID modeOfTransport exportVoyageNumber importVoyageNumber carrierVoyageNumber vesselIMONumber "
+    f"{_Spot}",
     vessel=_Vessel, location=_Location,
 )  # fmt: skip
 _Event: Any = _shape(

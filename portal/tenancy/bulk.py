@@ -39,12 +39,11 @@ def _type(field: Any) -> str:
     return "text" if isinstance(field, _TEXT) else str(field.rel_db_type(connection))
 
 
-def rows_create(
-    rows: Sequence[Any], *, of: type[models.Model] | None = None, ignore_conflicts: bool = False
-) -> None:
+def rows_create(rows: Sequence[Any], *, of: type[models.Model] | None = None, ignore_conflicts: bool = False) -> None:
     """Stores rows of one tenant-owned table in the entered scope; their ids are not read back.
 
-    `of`: the table, when the rows are no rows of its model but hold the values of its fields by name. Raises CrossTenantWrite for a row of another owner. Every value is plain: text, numbers, instants, JSON, lists.
+    `of`: the table, when the rows are no rows of its model but hold the values of its fields by name. Every value is
+    plain: text, numbers, instants, JSON, lists. Raises CrossTenantWrite for a row of another owner.
     """
     if not rows:
         return
@@ -52,7 +51,8 @@ def rows_create(
     for row in rows:
         if getattr(row, "tenant_id", None) not in (None, owner):
             raise CrossTenantWrite
-    values, names, sql = _statement(of or type(rows[0]))
+    model: Any = of or type(rows[0])
+    values, names, sql = _statement(model)
     data = msgspec.json.encode([dict(zip(names, values(row), strict=True)) for row in rows])
     with connection.cursor() as cursor:
         cursor.execute(sql + (" on conflict do nothing" if ignore_conflicts else ""), [owner, data.decode()])

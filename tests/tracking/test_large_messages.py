@@ -125,7 +125,9 @@ def test_a_repeat_under_another_id_is_marked_in_one_message_and_in_two(acme) -> 
 
 
 @pytest.mark.req("G6")
-@pytest.mark.parametrize("odd", ["back\\slash", "\\N", "\\.", "\x1e", "\x1f", "tab\there", "quote\"'", "ünïcode ✓", "{a,b}"])
+@pytest.mark.parametrize(
+    "odd", ["back\\slash", "\\N", "\\.", "\x1e", "\x1f", "tab\there", "quote\"'", "ünïcode ✓", "{a,b}"]
+)
 def test_odd_text_is_stored_as_it_was_sent(acme, odd: str) -> None:
     s, line = shipment(acme), source()
     filler = [equipment("GTIN", number_of(s), f"2026-01-28T09:{n:02d}:00+08:00") for n in range(LARGE)]
@@ -237,7 +239,8 @@ def test_four_writers_of_large_messages_and_two_workers_agree_with_a_full_deriva
     lines = [source(), source()]
     numbers = [number_of(shipment(a)) for a in (acme, globex) for _n in range(8)]
     pool = [
-        equipment(code, number, f"2026-02-{day:02d}T08:{v:02d}:00Z", place=place, laden=laden, id=f"{code}-{number}-{v}",
+        equipment(code, number, f"2026-02-{day:02d}T08:{v:02d}:00Z", place=place, laden=laden,
+                  id=f"{code}-{number}-{v}",
                   created=(datetime(2026, 2, day, 9, tzinfo=UTC) + timedelta(hours=v)).isoformat())
         for number in numbers
         for v in range(6)
@@ -262,8 +265,8 @@ def test_four_writers_of_large_messages_and_two_workers_agree_with_a_full_deriva
         with as_tenant(account.pk):
             stored = SightingRow.objects.all()
             assert stored.filter(source=lines[0].key).count() == stored.filter(source=lines[1].key).count() == 8 * 24
-            told = OutboxRow.objects.filter(name="tracking.milestone_reached").values_list("payload__shipment",
-                                                                                           "payload__milestone")  # fmt: skip
+            reached = OutboxRow.objects.filter(name="tracking.milestone_reached")
+            told = reached.values_list("payload__shipment", "payload__milestone")
             assert len(told) == len(set(told)) == 8 * 5
         assert derived(account) == derived_anew(account, at=NOW)
 
@@ -301,4 +304,3 @@ def test_what_waits_is_forgotten_with_its_transaction(acme) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"select count(*) from {name}")
             assert cursor.fetchone() == (0,)
-

@@ -1,4 +1,4 @@
-"""What is read the quick way is read as the careful way reads it, to the letter; nothing that it would refuse passes."""
+"""What is read the quick way is read as the careful way reads it, to the letter, and nothing passes that it refuses."""
 
 from __future__ import annotations
 
@@ -61,9 +61,11 @@ def templates() -> list[dict[str, Any]]:
         "facilityCode": "nlrtmdde", "facilityCodeListProvider": "BIC", "importVoyageNumber": "602E",
         "location": {"UNLocationCode": "NL RTM", "locationName": "Rotterdam", "facilityTypeCode": "ANCH"},
     }  # fmt: skip
-    move = equipment("LOAD", "MSKU 123456-5", "2026-01-29T09:30:00Z", transportCall=copy.deepcopy(full["transportCall"]))
-    move |= {"isTransshipmentMove": True, "eventLocation": {"UNLocationCode": "SGSIN", "facilityCode": "X"},
-             "documentReferences": [{"documentReferenceType": "TRD (Transport)", "documentReferenceValue": " BL1 "}]}  # fmt: skip
+    paper = {"documentReferenceType": "TRD (Transport)", "documentReferenceValue": " BL1 "}
+    move = equipment("LOAD", "MSKU 123456-5", "2026-01-29T09:30:00Z") | {
+        "isTransshipmentMove": True, "eventLocation": {"UNLocationCode": "SGSIN", "facilityCode": "X"},
+        "documentReferences": [paper], "transportCall": copy.deepcopy(full["transportCall"]),
+    }  # fmt: skip
     return [equipment("GTIN", "MSKU1234560", "2026-01-28T09:30:00+08:00", id="é"), move, full]
 
 
@@ -162,4 +164,3 @@ def test_a_usual_time_is_read_alike(text: str) -> None:
     quick = instants._usual(text)
     if quick is not None:
         assert quick == instants._carefully(text)
-

@@ -36,13 +36,12 @@ _LOCKS: Final = "select pg_advisory_xact_lock(hashtextextended(%s, b)) from unne
 
 
 _JOIN: Final = "\x1f"
-_EVENT, _REFERENCE, _WITHDRAWAL = "event", "reference", "withdrawal"
-_WHOSE: Final = f"""
-select '{_EVENT}', e.event_key, e.tenant_id from plimsoll_tenants_of_events(%s, string_to_array(%s, E'\\x1f')) e
+_WHOSE: Final = """
+select 'event', e.event_key, e.tenant_id from plimsoll_tenants_of_events(%s, string_to_array(%s, E'\\x1f')) e
 union all
-select '{_REFERENCE}', r.ref, r.tenant_id from plimsoll_tenants_of_references(string_to_array(%s, E'\\x1f')) r
+select 'reference', r.ref, r.tenant_id from plimsoll_tenants_of_references(string_to_array(%s, E'\\x1f')) r
 union all
-select '{_WITHDRAWAL}', unnest(q.refs), q.tenant_id from tracking_quarantined q
+select 'withdrawal', unnest(q.refs), q.tenant_id from tracking_quarantined q
  where q.tenant_id = %s and q.source_id = %s and q.state = 'OPEN' and q.reason = %s
    and q.refs && string_to_array(%s, E'\\x1f')::varchar[]
 """
@@ -175,17 +174,17 @@ class Run:
         by_key: dict[str, set[int]] = defaultdict(set)
         by_ref: dict[Ref, set[int]] = defaultdict(set)
         for what, name, tenant_id in found:
-            if what == _WITHDRAWAL:
+            if what == "withdrawal":
                 self.withdrawals.add(name)
             elif tenant_id == OPERATOR_ID or self.own_tenant not in (None, tenant_id):
                 continue
-            elif what == _EVENT:
+            elif what == "event":
                 by_key[name].add(tenant_id)
             else:
                 kind, _colon, value = name.partition(":")
                 by_ref[kind, value].add(tenant_id)
-        for key, tenants in by_key.items():
-            for tenant_id in tenants:
+        for key, holders in by_key.items():
+            for tenant_id in holders:
                 whose.told[tenant_id].append(key)
         if self.own_tenant is not None:
             whose.items[self.own_tenant] = list(items)

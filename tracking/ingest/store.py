@@ -28,7 +28,9 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", _CELL: 
 @cache
 def _columns() -> tuple[tuple[str, str], ...]:
     """(name, type) of everything stored but the key that the table gives."""
-    return tuple((f.column, str(f.db_type(connection))) for f in SightingRow._meta.concrete_fields if not f.primary_key)
+    return tuple(
+        (str(f.column), str(f.db_type(connection))) for f in SightingRow._meta.concrete_fields if not f.primary_key
+    )
 
 
 @cache
@@ -56,7 +58,7 @@ def _statements() -> tuple[str, str, str]:
         f"(nth integer, may_repeat boolean, {listed}) on commit delete rows",
         f"copy {name} (nth, {', '.join(columns)}, may_repeat) from stdin (delimiter E'\\x1f', null E'\\x1e')",
         # the same happening told by the same source under another id (R1.2)
-        f"insert into tracking_sightingrow ({', '.join(taken)}, is_repeat) "
+        f"insert into tracking_sightingrow ({', '.join(taken)}, is_repeat) "  # noqa: S608 - names of our own columns
         f"select {', '.join(f'w.{c}' for c in taken)}, w.is_repeat or w.may_repeat and exists ("
         "select from tracking_sightingrow o where o.tenant_id = w.tenant_id and o.shipment_id = w.shipment_id "
         "and o.source = w.source and o.natural_key = w.natural_key and o.event_key <> w.event_key) "

@@ -224,8 +224,8 @@ class TenantRun:
         part = self._part(event.payload, shipment_id) if not is_empty and not event.retracts else {}
         text = matching.payload_text(part)
         return {
-            **self.base, "shipment_id": shipment_id, "source_event_id": event.source_event_id or "", "event_key": item.event_key,
-            "natural_key": item.natural_key,
+            **self.base, "shipment_id": shipment_id, "source_event_id": event.source_event_id or "",
+            "event_key": item.event_key, "natural_key": item.natural_key,
             "payload_hash": matching.payload_digest({"retracts": event.retracts}) if event.retracts
             else _empty_digest(event.source_created_at) if is_empty else hashlib.sha256(text).hexdigest(),
             "kind": str(event.kind), "code": str(event.code), "classifier": str(event.classifier),
