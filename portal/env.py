@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 
@@ -45,6 +46,27 @@ def number(name: str, default: int) -> int:
 def words(name: str, default: str) -> list[str]:
     """A list separated by spaces or commas."""
     return text(name, default).replace(",", " ").split()
+
+
+def numbers(name: str, default: str) -> list[int]:
+    """Whole numbers separated by spaces or commas."""
+    listed = words(name, default)
+    if not all(word.isascii() and word.isdigit() for word in listed):
+        raise EnvironmentFault(f"{name} must be whole numbers separated by spaces.")
+    return [int(word) for word in listed]
+
+
+_CLOSED: Final = (".localhost", ".local", ".internal", ".intranet", ".lan", ".private", ".home.arpa", ".test")
+
+
+def is_closed_host(entry: str) -> bool:
+    """Whether `host`, `host:port` or `[address]:port` can only be a host of a closed network, judged by its name."""
+    host = entry[1:].partition("]")[0] if entry.startswith("[") else entry.partition(":")[0]
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        # a name of digits and dots may still be read as an address
+        return not host.replace(".", "").isdigit() and ("." not in host or host.lower().endswith(_CLOSED))
 
 
 def database(name: str) -> dict[str, Any]:

@@ -185,6 +185,23 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 INGEST_MAX_BYTES = 5 * 1024 * 1024
+# Above these marks the doors for messages say "later" before anything is stored (G13).
+INGEST_MOST_WAITING = env.number("INGEST_MOST_WAITING", 20_000)  # received and not applied, of one account
+INGEST_DISK = env.text("INGEST_DISK", "")  # a folder on the database's disk, where it is on this host
+INGEST_LEAST_FREE_MB = env.number("INGEST_LEAST_FREE_MB", 1024)
+
+# Partners' folders (SFTP), one a source; empty: none are looked at.
+INBOX_DIR = env.text("INBOX_DIR", "")
+INBOX_SETTLE_SECONDS = env.number("INBOX_SETTLE_SECONDS", 30)  # a file that did not change for so long is whole
+
+# Addresses that people configure are called by portal.lib.egress alone (H6). A host may be named with a port.
+EGRESS_PORTS = env.numbers("EGRESS_PORTS", "443")
+EGRESS_ALLOW_HOSTS = env.words("EGRESS_ALLOW_HOSTS", "")  # may have addresses that are not public
+EGRESS_PLAIN_HOSTS = env.words("EGRESS_PLAIN_HOSTS", "")  # may be called without TLS
+if PRODUCTION and (public := [host for host in EGRESS_PLAIN_HOSTS if not env.is_closed_host(host)]):
+    raise ImproperlyConfigured(
+        f"EGRESS_PLAIN_HOSTS is for closed networks: {' '.join(public)} may be public and needs https."
+    )
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]

@@ -28,8 +28,8 @@ from portal.web.problems import problem
 from tracking import strictjson
 from tracking.adapters.csv_events import CSV
 from tracking.adapters.manual import MANUAL
-from tracking.ingest import message_process, message_receive
-from tracking.models import InboundMessage, MessageState, Quarantined, Source
+from tracking.ingest import message_process, message_receive, room_or_refuse
+from tracking.models import Acknowledgement, AcknowledgementKind, InboundMessage, MessageState, Quarantined, Source
 from tracking.selectors import source_scope
 from tracking.signatures import SignatureFault, verify
 from tracking.types import Unreadable
@@ -76,7 +76,7 @@ class MachineView(View):
             return super().dispatch(request, *args, **kwargs)
         except PortalError as error:
             log.warning("refused %s at %s: %s", error.code, request.path, error.sentence())
-            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else dict(error.headers)
             return problem(request, status=error.status, code=error.code, detail=error.sentence(), headers=headers)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -143,7 +143,8 @@ class IngestDoor(SourceDoor):
     """POST /ingest/<source>: one message or a batch; answers what became of each event."""
 
     def post(self, request: HttpRequest, source: str) -> HttpResponse:
-        """200 with the counts; 202 when it is stored but not applied yet."""
+        """200 with the counts; 202 when it is stored but not applied yet; 429 or 503 when there is no room (G13)."""
+        room_or_refuse()
         body = body_of(request)
         content_type = request.headers.get("Content-Type", "")
         _readable_or_refuse(body, content_type)
@@ -171,7 +172,7 @@ def message_answer(message: InboundMessage) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for reason in Quarantined.objects.filter(message=message).values_list("reason", flat=True):
         reasons[reason] = reasons.get(reason, 0) + 1
-    return {
+    answer = {
         "message": message.public_id,
         "state": message.state,
         "received": message.events_received,
@@ -182,6 +183,11 @@ def message_answer(message: InboundMessage) -> dict[str, Any]:
         "warnings": message.warnings,
         "refusals": reverse("tracking:ingest_message", args=[message.source.key, message.public_id]),
     }
+    if message.source.acknowledges and Acknowledgement.objects.filter(message=message).exists():
+        answer["acknowledgement"] = reverse(
+            "tracking:ingest_acknowledgement", args=[message.source.key, message.public_id]
+        )
+    return answer
 
 
 class IngestMessage(SourceDoor):
@@ -199,6 +205,20 @@ class IngestMessage(SourceDoor):
             for q in Quarantined.objects.filter(message=message).order_by("pk")[:1_000]
         ]
         return JsonResponse({**message_answer(message), "items": refusals})
+
+
+class IngestAcknowledgement(SourceDoor):
+    """GET /ingest/<source>/messages/<id>/acknowledgement: what we tell the partner about its interchanges (G8)."""
+
+    def get(self, request: HttpRequest, source: str, public_id: str) -> HttpResponse:
+        """One interchange for each that was acknowledged, in their order; 404 when there is none (yet)."""
+        rows = list(
+            Acknowledgement.objects.filter(message__public_id=public_id, source__key=source).order_by("place")
+        )  # fmt: skip
+        if not rows:
+            raise NotFound
+        kind = "application/EDI-X12" if rows[0].kind == AcknowledgementKind.X12_997 else "application/EDIFACT"
+        return HttpResponse(b"".join(bytes(row.body) for row in rows), content_type=kind)
 
 
 class DcsaCallback(MachineView):
@@ -224,6 +244,7 @@ class DcsaCallback(MachineView):
                 )
             except SignatureFault as error:
                 raise WrongSignature(detail=str(error)) from None
+            room_or_refuse()
             _json_or_refuse(body)
             message_receive(
                 source=found, body=body, channel="CALLBACK", at=self.at,

@@ -5,7 +5,7 @@ Run inside a crossing only, which says why and leaves its audit row; nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +14,17 @@ from django.db.models import Count, QuerySet, Sum
 
 from portal.tenancy.models import Tenant, TenantKind
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
-from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState, Shipment, Source
+from tracking.models import (
+    Acknowledgement,
+    InboundMessage,
+    MessageState,
+    Quarantined,
+    QuarantineState,
+    Shipment,
+    Source,
+    SourceSetting,
+)
+from tracking.partners import RANK
 from tracking.selectors import in_standing
 from tracking.standing import Standing
 
@@ -88,6 +98,11 @@ def message_refusals(message: InboundMessage) -> list[Quarantined]:
     """What of the message was quarantined, in its order; 500 at most."""
     rows = Quarantined.objects.filter(message=message).order_by("id")
     return list(rows.only("public_id", "position", "reason", "state", "recorded_at", "tenant_id")[:MOST_ITEMS])
+
+
+def message_acknowledgements(message: InboundMessage) -> list[Acknowledgement]:
+    """What the partner was told about the interchanges of a message."""
+    return list(Acknowledgement.objects.filter(message=message).order_by("place"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +181,20 @@ def desk(*, now: datetime, since: datetime) -> Desk:
 def accounts() -> list[Tenant]:
     """All customers, by name."""
     return list(Tenant.objects.filter(kind=TenantKind.ACCOUNT).order_by("name"))
+
+
+def tenants_named(ids: Iterable[int]) -> dict[int, Tenant]:
+    """Some customers by id, for their names."""
+    return Tenant.objects.in_bulk(list(ids))
+
+
+def source_owner(key: str) -> int | None:
+    """The tenant that a source belongs to, closed ones too."""
+    return Source.objects.filter(key=key).values_list("tenant_id", flat=True).first()
+
+
+def ranks_of(source_key: str) -> list[tuple[Tenant, int]]:
+    """The accounts that gave the source a rank of their own, by name."""
+    rows = SourceSetting.objects.filter(source_key=source_key, name=RANK, tenant__kind=TenantKind.ACCOUNT)
+    newest = {r.tenant: r.value for r in rows.select_related("tenant").order_by("recorded_at", "id")}
+    return sorted(((t, int(rank)) for t, rank in newest.items() if rank is not None), key=lambda pair: pair[0].name)

@@ -27,7 +27,7 @@ from tracking.itinerary import differing, itinerary_rows, itinerary_write, plans
 from tracking.legs import PlannedLeg
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
 from tracking.models import Container, MilestoneRow, Place, Shipment
-from tracking.partners import anchoring, priority, settings_as_of
+from tracking.partners import anchoring, avpu_places, priority, settings_as_of
 from tracking.types import FinalMilestone, Journey, Load, Milestone, Mode, Sighting
 
 _FIELDS: Final = (
@@ -136,19 +136,19 @@ def surroundings(shipments: Sequence[Shipment], *, as_of: datetime | None = None
         if removed_at is None or (as_of is not None and removed_at > as_of):
             containers[shipment_id].append(number)
     codes = {code for s in shipments for code in (s.pol, s.pod, s.final_place, *s.transhipments) if code}
-    places = list(Place.objects.filter(code__in=codes).values_list("code", "zone", "sends_avpu"))
+    zones = dict(Place.objects.filter(code__in=codes).exclude(zone="").values_list("code", "zone"))
     settings = settings_as_of(as_of)
     return Surroundings(
         containers={i: tuple(sorted(numbers)) for i, numbers in containers.items()},
-        zones={code: zone for code, zone, _avpu in places if zone},
-        avpu_places=frozenset(code for code, _zone, avpu in places if avpu),
+        zones=zones,
+        avpu_places=avpu_places(codes, as_of),
         anchoring_sources=anchoring(settings),
         priority=priority(settings),
     )
 
 
 def facts_of(shipments: Iterable[Shipment], *, as_of: datetime) -> dict[int, ShipmentFacts]:
-    """Effective facts as of an instant by shipment id; six queries whatever the number (R1.8)."""
+    """Effective facts as of an instant by shipment id; seven queries whatever the number (R1.8)."""
     listed = list(shipments)
     sightings = sightings_of([s.pk for s in listed], as_of=as_of)
     around = surroundings(listed, as_of=as_of)

@@ -8,10 +8,25 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.egress import EgressRefused, target_of
+from tracking.feeds import FILTERS
+from tracking.models import SecretIn
+from tracking.registry import ADAPTERS, AUTO
 from tracking.types import SourceKind
 from tracking.wording import SOURCE_KINDS
 
-FORMATS: Final = (("dcsa", _("DCSA Track & Trace 2.2, JSON")), ("csv", _("Event files, CSV")))
+
+def formats() -> list[tuple[str, Any]]:
+    """Every format that is read, by its name; a new adapter is offered by itself."""
+    return [*((a.key, a.label) for a in ADAPTERS), (AUTO, _("Whatever its messages look like"))]
+
+
+def format_name(key: str) -> str:
+    """A format in words; one that is not read any more keeps its key."""
+    return str(dict(formats()).get(key, key))
+
+
+_TAKEN: Final = frozenset({"new", "readiness", "freshness", "upload", "entry"})
 
 
 class SourceForm(forms.Form):
@@ -27,7 +42,7 @@ class SourceForm(forms.Form):
         label=_("Kind"), choices=[(k.value, SOURCE_KINDS[k]) for k in SourceKind],
         help_text=_("Where sources report the same, the kind decides which one counts."),
     )  # fmt: skip
-    format = forms.ChoiceField(label=_("Format"), choices=FORMATS)
+    format = forms.ChoiceField(label=_("Format"), choices=formats, initial="dcsa")
     account = forms.ChoiceField(
         label=_("Belongs to"), required=False,
         help_text=_("A source of one account can report on that account's shipments only."),
@@ -46,8 +61,105 @@ class SourceForm(forms.Form):
         own: Any = self.fields["account"]
         own.choices = [("", _("the operator: it may report on every account")), *accounts]
 
+    def clean_key(self) -> str:
+        """Some words stand in the addresses of pages already."""
+        key: str = self.cleaned_data["key"]
+        if key in _TAKEN:
+            raise forms.ValidationError(_("This word has a page of its own; choose another key."))
+        return key
+
 
 class DiscardForm(forms.Form):
     """Why an event is given up."""
 
     reason = forms.CharField(label=_("Why it is set aside"), max_length=400, strip=True)
+
+
+class PollForm(forms.Form):
+    """How the events of a source are fetched."""
+
+    base_url = forms.CharField(
+        label=_("Address"), max_length=500,
+        help_text=_("Of the carrier's Track & Trace 2.2; what stands before /v2/events."),
+    )  # fmt: skip
+    token_url = forms.CharField(
+        label=_("Token address"), max_length=500, required=False,
+        help_text=_("Where client credentials are given for a token (OAuth 2). Empty: no token is needed."),
+    )  # fmt: skip
+    client_id = forms.CharField(label=_("Client id"), max_length=200, required=False)
+    secret = forms.CharField(
+        label=_("Client secret"), max_length=500, required=False, strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Never shown again, so that it is entered once more after a test."),
+    )  # fmt: skip
+    secret_in = forms.ChoiceField(label=_("The secret is sent"), choices=SecretIn.choices)
+    scope = forms.CharField(label=_("Scope"), max_length=200, required=False)
+    interval_minutes = forms.IntegerField(
+        label=_("Every so many minutes"), min_value=1, max_value=1_440, initial=15,
+        help_text=_("Carriers rarely know more within a quarter of an hour; some limit how often they are asked."),
+    )  # fmt: skip
+    overlap_minutes = forms.IntegerField(
+        label=_("Minutes asked for again"), min_value=0, max_value=10_080, initial=120,
+        help_text=_("An event may become visible after a later one. What comes twice is recognised."),
+    )  # fmt: skip
+    page_size = forms.IntegerField(label=_("Events on one page"), min_value=1, max_value=1_000, initial=100)
+    days_back = forms.IntegerField(
+        label=_("Days to look back at first"), min_value=0, max_value=400, initial=14,
+        help_text=_("Counts for a new address only; afterwards we go on from where we were."),
+    )  # fmt: skip
+    filters = forms.CharField(
+        label=_("Filters"), max_length=2_000, required=False, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("One name=value a line, as the standard names them, such as eventType=EQUIPMENT,TRANSPORT."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, has_secret: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.has_secret = has_secret
+        if has_secret:
+            self.fields["secret"].help_text = _("One is kept. Leave this empty to go on with it.")
+
+    def clean_base_url(self) -> str:
+        """Without the part that every publisher has."""
+        told = self.cleaned_data["base_url"].rstrip("/")
+        url = str(told).removesuffix("/events").removesuffix("/v2").rstrip("/")
+        if "?" in url:
+            raise forms.ValidationError(_("Parameters belong into the filters."))
+        return _callable(url)
+
+    def clean_token_url(self) -> str:
+        """Empty, or an address."""
+        return _callable(self.cleaned_data["token_url"]) if self.cleaned_data["token_url"] else ""
+
+    def clean_filters(self) -> dict[str, str]:
+        """Lines as pairs; names of the standard only."""
+        found: dict[str, str] = {}
+        for line in self.cleaned_data["filters"].splitlines():
+            name, _sign, value = (part.strip() for part in line.partition("="))
+            if not name and not value:
+                continue
+            if name not in FILTERS:
+                raise forms.ValidationError(_("%(name)s is not a filter of the standard."), params={"name": name})
+            if not value or name in found:
+                raise forms.ValidationError(
+                    _("%(name)s needs one value; several are separated by commas."), params={"name": name}
+                )
+            found[name] = value
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        """A token needs somebody to ask for it."""
+        told: dict[str, Any] = super().clean() or {}
+        if told.get("token_url"):
+            if not told.get("client_id"):
+                self.add_error("client_id", _("A token is given to a client id only."))
+            if not told.get("secret") and not self.has_secret:
+                self.add_error("secret", _("A token is given for a secret only."))
+        return told
+
+
+def _callable(url: str) -> str:
+    try:
+        target_of(url)
+    except EgressRefused as error:
+        raise forms.ValidationError(error.sentence()) from None
+    return url

@@ -9,10 +9,11 @@ from portal.outbox.handlers import TryAgain, due_work, handler
 from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, scope
 from portal.tenancy.selectors import operator_zone
+from tracking import inbox, poller
 from tracking.ingest import message_process
 from tracking.ingest.touched import WORK, touched_derive, touched_waits
 from tracking.models import Shipment
-from tracking.services import derivation_mend, waiting_match
+from tracking.services import derivation_mend, shipments_rederive, waiting_match
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 _PORTIONS: Final = 30  # a few seconds' work
@@ -60,3 +61,39 @@ def derivation_due(at: datetime) -> None:
 def derivation_check(payload: dict[str, Any], at: datetime) -> None:
     """Works every shipment of the account out anew, page by page; a difference is a defect: logged, mended, told."""
     derivation_mend(at=at)
+
+
+@handler("tracking.rederive", own_transactions=True)
+def rederive(payload: dict[str, Any], at: datetime) -> None:
+    """Works out anew what a changed setting of a source or a place concerns."""
+    shipments_rederive(at=at, source=payload.get("source", ""), place=payload.get("place", ""))
+
+
+@handler("tracking.poll", own_transactions=True)
+def poll(payload: dict[str, Any], at: datetime) -> None:
+    """Fetches what a carrier has for us; stores page by page, so that it may be killed and run again."""
+    poller.poll_run(source=payload["source"], at=at)
+
+
+@due_work("tracking.polls")
+def polls(at: datetime) -> None:
+    """Whose turn it is, by the rows themselves."""
+    poller.polls_enqueue(at=at)
+
+
+@handler("tracking.inbox", own_transactions=True)
+def inbox_look(payload: dict[str, Any], at: datetime) -> None:
+    """Takes in what partners have dropped; a file is stored before it is moved."""
+    inbox.inbox_run(source=payload["source"], at=at)
+
+
+@due_work("tracking.inboxes")
+def inboxes(at: datetime) -> None:
+    """In whose folder something is ready."""
+    inbox.inboxes_enqueue(at=at)
+
+
+@handler("tracking.put_acknowledgements", own_transactions=True)
+def put_acknowledgements(payload: dict[str, Any], at: datetime) -> None:
+    """Writes what a message was answered into the partner's folder; written twice it is the same."""
+    inbox.acknowledgements_put(message=payload["message"], at=at)

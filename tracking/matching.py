@@ -18,6 +18,7 @@ from portal.lib import ids
 from tracking.types import CanonicalEvent, Kind
 
 _sorted = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
+_INLAND: Final = frozenset({"TRUCK", "RAIL"})
 _EARLY_START: Final = timedelta(days=30)  # an event may precede a booking that was entered late
 
 
@@ -114,8 +115,9 @@ def concerned(
         with_box = [c for c in by_paper if c.has(boxes)]
         return sorted(c.shipment_id for c in (with_box or by_paper))
     if boxes:
-        # a shipment that is known under another booking or bill is not meant
-        kinds = {kind for kind, _value in paper}
+        # a shipment that is known under another booking or bill is not meant; but hauliers and railways write their own
+        # bills, which say nothing about the ocean carrier's
+        kinds = set() if event.mode in _INLAND else {kind for kind, _value in paper}
         free = [c for c in candidates.having(boxes) if not (kinds & c.kinds() & {"BOOKING", "MBL"})]
         chosen = {_journey_of_box(box, event_time, free) for box in boxes}
         found = {i for i in chosen if i is not None}

@@ -119,7 +119,7 @@ def _gate_in(s: Sighting, j: Journey) -> tuple[Milestone, str] | None:
     if s.laden:
         return (_M.GATE_IN_FULL, j.pol or s.place or "") if _at(s, j.pol, "POL") else None
     at_origin = _at(s, j.pol, "POL") and j.pol not in (j.pod, j.final_place)
-    return None if at_origin or s.place_role == "PRE" else (_M.EMPTY_RETURN, "")
+    return None if at_origin or s.place_role == "PRE" or s.is_transshipment else (_M.EMPTY_RETURN, "")
 
 
 def _cargo_received(s: Sighting, j: Journey) -> tuple[Milestone, str] | None:

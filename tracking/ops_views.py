@@ -24,7 +24,7 @@ from portal.web.tables import Cursor
 from tracking import crossings, services, wording
 from tracking.crossings import QuarantineFilter
 from tracking.forms import DiscardForm
-from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState
+from tracking.models import Acknowledgement, InboundMessage, MessageState, Quarantined, QuarantineState
 from tracking.positions import locate, raw_lines
 from tracking.reasons import Reason, sentence
 
@@ -254,7 +254,7 @@ class Message(CrossingView):
         """Counts, refusals and the text."""
         found = _message(public_id)
         body = bytes(found.raw.body)
-        lines, cut = raw_lines(body.decode("utf-8", errors="replace"), None)
+        lines, cut = raw_lines(_text(body), None)
         state = MessageState(found.state)
         return self.page("tracking/ops/message.html", {
             "title": _("Message"), "state": {"tone": MESSAGE_TONES[state], "label": state.label},
@@ -267,6 +267,7 @@ class Message(CrossingView):
                  "state": {"tone": STATE_TONES[QuarantineState(r.state)], "label": QuarantineState(r.state).label}}
                 for r in crossings.message_refusals(found)
             ],
+            "acknowledgements": [_acknowledgement(row) for row in crossings.message_acknowledgements(found)],
             "raw": {"lines": lines, "cut": _("The message is long: its beginning is shown.") if cut else ""},
             "raw_url": reverse("ops:tracking_message_raw", kwargs={"public_id": public_id}),
         })  # fmt: skip
@@ -284,6 +285,18 @@ class MessageRaw(CrossingView):
         response = HttpResponse(bytes(found.raw.body), content_type="application/octet-stream")
         response["Content-Disposition"] = f'attachment; filename="message-{found.public_id}.bin"'
         return response
+
+
+def _acknowledgement(row: Acknowledgement) -> dict[str, Any]:
+    label = f"{row.get_kind_display()} {row.number}"
+    return {
+        "label": label, "raw": {"lines": raw_lines(_text(row.body), None)[0], "label": label},
+        "state": {"tone": "warn", "label": _("Refuses")} if row.is_refused else {"tone": "ok", "label": _("Accepts")},
+    }  # fmt: skip
+
+
+def _text(body: bytes | memoryview[int]) -> str:
+    return bytes(body).decode("utf-8", errors="replace")
 
 
 def _message(public_id: str) -> InboundMessage:

@@ -10,12 +10,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
-from tracking.models import PartnerCode, Source, SourceSetting, ZoneRule
+from tracking import statuses
+from tracking.models import PartnerCode, PlaceSetting, Source, SourceSetting, ZoneRule
+from tracking.registry import ADAPTERS
 from tracking.types import SOURCE_PRIORITY, Classifier, Kind, Partner, StatusRule
 
 KIND_RANKS: Final[Mapping[str, int]] = {kind: 10 * n for n, kind in enumerate(SOURCE_PRIORITY, start=1)}
 RANK: Final = "rank"
 ANCHORAGE: Final = "arrival_is_anchorage"
+AVPU: Final = "sends_avpu"
 
 
 def partner_of(source: Source) -> Partner:
@@ -41,12 +44,13 @@ def status_rule(row: PartnerCode) -> StatusRule:
 def settings_as_of(as_of: datetime | None) -> dict[tuple[str, str], Any]:
     """(source key, name) -> value in force as of an instant (None: now), for the entered account: its own word first,
     else the operator's. Such settings take part in what is derived, so they are never overwritten (R4.3, P10).
+    An account's word is taken back by a row without a value.
     """
     found: dict[tuple[str, str], Any] = {}
     with as_tenant(OPERATOR_ID):
         found.update(_newest(as_of))
     if scope() != OPERATOR_ID:
-        found.update(_newest(as_of))
+        found.update({about: value for about, value in _newest(as_of).items() if value is not None})
     return found
 
 
@@ -72,3 +76,23 @@ def anchoring(settings: Mapping[tuple[str, str], Any]) -> frozenset[str]:
 def codes_of(source: Source) -> Iterable[PartnerCode]:
     """The lines of a partner table in the order of a page."""
     return PartnerCode.objects.filter(source=source).order_by("listed", "code", "agency")
+
+
+def own_rank(key: str) -> int | None:
+    """The rank that the entered scope itself gave the source, whatever the operator says; None: it gave none."""
+    row = SourceSetting.objects.filter(source_key=key, name=RANK).order_by("recorded_at", "id").last()
+    return None if row is None or row.value is None else int(row.value)
+
+
+def code_lists() -> tuple[str, ...]:
+    """The lists that a line of a partner table can belong to: those of the standard table, and every format."""
+    return tuple(sorted({*statuses.lists(), *ADAPTERS.keys()}))
+
+
+def avpu_places(codes: Iterable[str], as_of: datetime | None) -> frozenset[str]:
+    """Of these places, those whose terminals were said to report availability as of an instant (None: now) (1.1)."""
+    rows = PlaceSetting.objects.filter(place__in=set(codes), name=AVPU).order_by("recorded_at", "id")
+    if as_of is not None:
+        rows = rows.filter(recorded_at__lte=as_of)
+    newest = dict(rows.values_list("place", "value"))
+    return frozenset(place for place, value in newest.items() if value)

@@ -9,8 +9,11 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+
+from tracking import edifact, x12
 
 _STEP = re.compile(r"\.?([^.\[\]#]+)|\[(\d+)\]")
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -27,6 +30,21 @@ class Span:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """A syntax of segments: how its text begins, which segment opens a message, and where each one stands."""
+
+    prefixes: tuple[str, ...]
+    opening: str
+    spans: Callable[[str], list[tuple[int, int]]]
+
+
+_SEGMENTED: Final = (
+    Segmented(("UNA", "UNB", "UNG", "UNH"), "UNH", edifact.spans),
+    Segmented(("ISA", "GS*", "ST*"), "ST", x12.spans),
+)
+_SEGMENT: Final = re.compile(r"\.[A-Z][A-Z0-9]{1,2}\[(\d+)\]")
+_WHOLE: Final = re.compile(r"\$\[\d+\]")
 _ANCHOR: Final = re.compile(r"\$\[\d+\](?:\.[A-Z][A-Z0-9]{1,2}\[\d+\])?")
 
 
@@ -39,8 +57,20 @@ def anchor(position: str) -> str:
     return found[0] if found else position
 
 
+def whole(position: str) -> str:
+    """The part of a position that names the message of a file, or the event of a list: `$[0]`."""
+    found = _WHOLE.match(position)
+    return found[0] if found else position
+
+
 def locate(text: str, position: str) -> Span | None:
-    """The characters that a position means: of JSON by path, of a CSV row by its number; None when it is not there."""
+    """The characters that a position means: of JSON by path, of a segment or a CSV row by its number; None when it is
+    not there.
+    """
+    begins = text[:64].lstrip("\ufeff \t\r\n")[:3]
+    for syntax in _SEGMENTED:
+        if begins in syntax.prefixes:
+            return _in_segments(text, syntax, position)
     steps: list[str | int] = [
         int(number) if number else name for name, number in _STEP.findall(position.partition("#")[0].removeprefix("$"))
     ]
@@ -48,6 +78,17 @@ def locate(text: str, position: str) -> Span | None:
     if start is not None and text[start.end() : start.end() + 1] in ("[", "{"):
         return _in_json(text, start.end(), steps)
     return _in_csv(text, steps) if steps else None
+
+
+def _in_segments(text: str, syntax: Segmented, position: str) -> Span | None:
+    """The last segment that the position names, else the one that opens the message."""
+    spans, named = syntax.spans(text), _SEGMENT.findall(position)
+    number = _WHOLE.match(position)
+    if not named and number is not None:
+        spans = [s for s in spans if text.startswith(syntax.opening, s[0])]
+        named = [number[0][2:-1]]
+    at = int(named[-1][:9]) if named else len(spans)
+    return Span(*spans[at]) if at < len(spans) else None
 
 
 def _in_json(text: str, at: int, steps: list[str | int]) -> Span | None:

@@ -100,7 +100,7 @@ def event(item: Any, number: int) -> CanonicalEvent | None:
         _text(told.transportDocumentReference), references=further,
         transport_call=ship[4] or _text(told.transportCallID), mode=ship[0], vessel=ship[1], vessel_imo=ship[2],
         voyage=ship[3], place=where[0], facility=where[1], facility_provider=where[2], place_role=where[3],
-        payload=item, **what,
+        rule=f"DCSA 2.2 {kind} {code}", payload=item, **what,
     )  # fmt: skip
 
 

@@ -44,6 +44,11 @@ def adapter_for(declared: str, content_type: str = "", file_name: str = "") -> A
     return replace(base, parse=parse)
 
 
+def reader_of(raw: bytes, declared: str, content_type: str = "", file_name: str = "") -> Adapter:
+    """The adapter that `adapter_for` takes for these bytes. Raises Unreadable when there is none."""
+    return _chosen(raw, (declared, _hinted(content_type, file_name)))
+
+
 def recognised(raw: bytes) -> Adapter | None:
     """The adapter whose format the bytes look like."""
     return next((adapter for adapter in ADAPTERS if not adapter.is_own and adapter.recognises(raw)), None)

@@ -23,6 +23,7 @@ from tracking.crossings import SourceLine
 from tracking.forms import SourceForm
 from tracking.models import Source
 from tracking.ops_views import quarantine_url
+from tracking.partner_pages import page_url
 from tracking.types import SourceKind
 
 _ACCOUNTS_REASON: Final = "sources: the accounts that a new source can belong to"
@@ -63,7 +64,8 @@ class Sources(CrossingView):
     def _row(self, line: SourceLine, zone: Any) -> dict[str, Any]:
         source = line.source
         return {
-            "name": source.name, "key": source.key, "kind": wording.SOURCE_KINDS.get(source.kind, source.kind),
+            "url": page_url("source", source), "name": source.name, "key": source.key,
+            "kind": wording.SOURCE_KINDS.get(source.kind, source.kind),
             "format": source.format, "state": source_state(line, self.at), "at": source.last_heard_at, "zone": zone,
             "account": "" if source.tenant.kind == TenantKind.OPERATOR else source.tenant.name,
             "messages": line.messages, "accepted": line.accepted, "duplicate": line.duplicate,
@@ -94,7 +96,7 @@ class NewSource(PageView):
     def _made(self, wanted: dict[str, Any]) -> HttpResponse:
         owner = tenant_id_of_public_id(wanted["account"]) if wanted["account"] else OPERATOR_ID
         assert owner is not None  # the form offers known accounts only
-        secret = services.dcsa_secret() if wanted["format"] == "dcsa" else ""
+        secret = services.dcsa_secret() if wanted["format"].startswith("dcsa") else ""
         with as_tenant(owner):
             source = services.source_create(
                 key=wanted["key"], name=wanted["name"], kind=SourceKind(wanted["kind"]), at=self.at,
@@ -114,7 +116,7 @@ class NewSource(PageView):
         kwargs, base = {"source": source.key}, settings.PUBLIC_URL  # a partner gets them: never from the request (W3)
         return {
             "ingest_url": base + reverse("tracking:ingest", kwargs=kwargs),
-            "callback_url": base + reverse("tracking:dcsa_callback", kwargs=kwargs) if source.format == "dcsa" else "",
+            "callback_url": base + reverse("tracking:dcsa_callback", kwargs=kwargs) if source.dcsa_secrets else "",
         }
 
     def _accounts(self) -> list[tuple[str, str]]:

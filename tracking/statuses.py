@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tracking.codes import LADEN
-from tracking.types import Classifier, Kind, Partner, StatusRule
+from tracking.codes import BY_KIND, LADEN
+from tracking.types import CanonicalEvent, Classifier, Kind, Partner, StatusRule
 
 _FILE: Final = Path(__file__).resolve().parent / "data" / "status_codes.csv"
 _FALLS_BACK: Final[Mapping[str, tuple[str, ...]]] = {"iftsta": ("x12_315",), "x12_322": ("x12_315",)}
+OWN_CODES: Final = ("dcsa", "dcsa_3", "csv")  # formats that write canonical codes themselves
 
 
 @cache
@@ -50,3 +52,31 @@ def meaning(partner: Partner, listed: str, code: str, agency: str = "") -> tuple
         if found is not None:
             return found, f"standard table: {name} {code}, {found.says}"
     return None
+
+
+def own_meaning(partner: Partner, listed: str, code: str) -> tuple[StatusRule, str] | None:
+    """What the partner says of a code in a format that writes canonical codes itself; None: it means what it says."""
+    rule = partner.rule(listed, code.upper()) if partner.status and code else None
+    return None if rule is None else (rule, f"partner table: {listed} {code.upper()}")
+
+
+def as_meant(event: CanonicalEvent, rule: StatusRule, words: str) -> CanonicalEvent:
+    """The event as the partner means it. Whether it is planned, estimated or actual says the message itself."""
+    return replace(
+        event, kind=rule.kind, code=rule.code, rule=words,
+        laden=event.laden if rule.laden is None else rule.laden, mode=rule.mode or event.mode,
+        place_role=rule.place_role or event.place_role, document_type=rule.document_type or event.document_type,
+    )  # fmt: skip
+
+
+def lists() -> tuple[str, ...]:
+    """Every list of which something is known without any partner, by name."""
+    return tuple(sorted({listed for listed, _code in standard()} | set(_FALLS_BACK) | set(OWN_CODES)))
+
+
+def standard_of(listed: str) -> dict[str, StatusRule]:
+    """The meanings of one list where a partner has not said otherwise, also those that it falls back on."""
+    if listed in OWN_CODES:
+        return {code: StatusRule(kind=kind, code=code) for kind, codes in BY_KIND.items() for code in sorted(codes)}
+    names = (*reversed(_FALLS_BACK.get(listed, ())), listed)
+    return {code: rule for name in names for (of, code), rule in standard().items() if of == name}

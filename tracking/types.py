@@ -150,6 +150,7 @@ class CanonicalEvent:
     warnings: tuple[str, ...] = ()
     evidence_ref: str = ""  # manual entries: what proves it (R1.12)
     entered_by: str = ""  # manual entries: the person who entered it
+    message: str = ""  # the format of its own message, where one file holds several: iftsta, codeco
     rule: str = ""  # what made it: the table and code it was read by, for people ("x12_315 VD", "partner: 7")
     payload: dict[str, Any] = field(default_factory=dict)  # this event's own part of the message
 
@@ -205,6 +206,8 @@ class EnvelopePart:
     group: str = ""  # reference of its functional group (GS06), if it stands in one
     group_type: str = ""  # GS01
     version: str = ""
+    group_count: int | None = None  # transactions of its group, as the group's trailer states them (GE01)
+    group_faults: tuple[str, ...] = ()  # codes of reasons: what does not fit around its group
     faults: tuple[str, ...] = ()  # codes of reasons
     is_refused: bool = False
 

@@ -16,5 +16,10 @@ urlpatterns = [
     path("shipments/<str:public_id>/evidence/<str:evidence>", entry_views.EvidenceFile.as_view(), name="evidence"),
     path("ingest/<str:source>", api.IngestDoor.as_view(), name="ingest"),
     path("ingest/<str:source>/messages/<str:public_id>", api.IngestMessage.as_view(), name="ingest_message"),
+    path(
+        "ingest/<str:source>/messages/<str:public_id>/acknowledgement",
+        api.IngestAcknowledgement.as_view(),
+        name="ingest_acknowledgement",
+    ),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),
 ]

@@ -28,6 +28,7 @@ OPERATOR_WIDE: Final = {
     "tenancy_installation": "the one operator",
     "tenancy_attemptwindow": "tries by keyed digest, counted before a scope is known",
     "tracking_place": "ports and places: operator-wide master data",
+    "tracking_placesetting": "what is believed of a place, dated: operator-wide master data",
     "tracking_terminal": "terminals and depots: operator-wide master data",
     "tracking_carrier": "who moves boxes: operator-wide master data",
     "tracking_vessel": "ships by IMO number: operator-wide master data",

@@ -145,7 +145,8 @@ def _objects(side: Side) -> None:
         side.objects["notices:unsubscribe:token"] = unsubscribe_token(
             tenant_id=side.account.pk, member=side.account.member.public_id, fact_key="tracking.milestone_reached"
         )
-        side.objects["tracking:ingest_message:public_id"] = nothing()  # the message lives in its source's scope
+        for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
+            side.objects[f"tracking:{page}:public_id"] = nothing()
 
 
 def _money(side: Side) -> None:
@@ -167,12 +168,14 @@ def _desk(world: World) -> dict[str, str]:
     """Objects of the operator's own scope."""
     with as_tenant(OPERATOR_ID):
         made = invitation_create(email=_address(), name="Otto", role="OPS", by=world.staff["ADMIN"], at=clock.now())
+        spare_key, _text = key_create(label="spare", at=clock.now(), scope="events:write", source_key=world.source.key)
     spare = cast.person(OPERATOR_ID, Role.OPS)
     return {
         "people:staff_member:public_id": spare.public_id,
         "people:staff_invitation_revoke:public_id": made.invitation.public_id,
         **{f"tracking:quarantine_{p}:public_id": world.quarantined for p in ("item", "replay", "discard")},
         "tracking:message:public_id": world.message,
+        "tracking:source_key_revoke:public_id": spare_key.public_id,
         "tracking:message_raw:public_id": world.message,
         **{f"demo:{p}:name": "nothing-here" for p in ("letter", "letter_html")},
     }
@@ -208,6 +211,8 @@ def _value(world: World, route: Route, name: str, side: Side | None, relation: s
     if name in ("account", "owner"):
         # the staff may enter any account: for them only an unknown one is another
         return str(side.account.tenant.public_id) if relation == "own" else nothing()
+    if name == "source" and relation == "other" and route.name.startswith("ops:"):
+        return "nothing-here"  # the staff may look at every source: for them only an unknown one is another
     if name == "source":
         return str((world.source if relation == "own" else world.stranger_source).key)
     if relation == "other" and route.name.startswith("ops:"):

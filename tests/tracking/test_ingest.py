@@ -287,3 +287,13 @@ def test_an_arrival_of_a_source_that_means_the_anchorage_is_no_arrival_at_berth(
 def booking_of(shipment) -> str:
     with as_tenant(shipment.tenant_id):
         return str(shipment.references.get(kind="BOOKING").value)
+
+
+@pytest.mark.req("R1.0")
+def test_a_hauliers_own_bill_does_not_hide_the_box_it_moves(acme) -> None:
+    ship, line = shipment(acme, mbl="MAEU123456"), source()
+    papers = [{"documentReferenceType": "TRD", "documentReferenceValue": "HAULIER-77"}]
+    out = equipment("GTOT", number_of(ship), "2026-03-10T10:00:00+01:00", place="NLRTM", documentReferences=papers)
+    by_road = {**out, "eventID": "road", "transportCall": {"transportCallID": "t", "modeOfTransport": "TRUCK"}}
+    assert take(line, [out], at=NOW).events_quarantined == 1  # at sea another bill is another shipment
+    assert take(line, [by_road], at=NOW).events_accepted == 1

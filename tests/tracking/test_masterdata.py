@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import tracking
+from portal.outbox.runner import run_due
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry
 from tests import cast
 from tests.tracking.messages import equipment, number_of, shipment, source, take, vessel
 from tests.tracking.test_ingest import milestones
-from tracking.models import Carrier, Place, Quarantined, SightingRow, Terminal, Vessel
+from tracking.derivation import shipment_facts, stale
+from tracking.models import Carrier, MilestoneRow, Place, Quarantined, Shipment, SightingRow, Terminal, Vessel
 from tracking.services import (
     AliasOfAlias,
     UnknownAliasTarget,
@@ -23,8 +25,10 @@ from tracking.services import (
     carrier_set,
     place_set,
     quarantine_replay,
+    source_setting_set,
     terminal_set,
 )
+from tracking.types import FinalMilestone, Milestone
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
@@ -147,3 +151,45 @@ def test_the_terminals_that_ship_stand_at_places_that_ship() -> None:
     assert {t["provider"] for t in terminals} == {"SMDG", "BIC"}
     assert [t for t in terminals if t["place"] not in known and t["place"] not in {a["alias"] for a in aliases}] == []
     assert [a for a in aliases if a["place"] not in known] == []
+
+
+@pytest.mark.req("R4.3", "P10", "X30")
+def test_what_a_place_reports_is_dated_and_works_its_shipments_out_anew(acme) -> None:
+    port = code()
+    put(port, zone="Asia/Singapore")
+    ship = shipment(acme, pod=port, final_place=port, final_milestone=FinalMilestone.CY)
+    take(source(), [equipment("DISC", number_of(ship), "2026-03-01T10:00:00+08:00", place=port)], at=NOW)
+    assert "CY_AVAILABLE" in milestones(ship)
+    later = NOW + timedelta(days=2)
+    with as_tenant(OPERATOR_ID):
+        place_set(code=port, name="Somewhere", country="", zone="Asia/Singapore", lat=None, lon=None, sends_avpu=True,
+                  alias_of="", at=later, actor="ADMIN")  # fmt: skip
+    with as_tenant(acme.pk):
+        run_due(at=later)
+        again = Shipment.objects.get(pk=ship.pk)
+        assert again.final_at is None
+        before = shipment_facts(again, as_of=NOW).reached(Milestone.CY_AVAILABLE)
+        assert before is not None and shipment_facts(again, as_of=later).reached(Milestone.CY_AVAILABLE) is None
+        assert stale([again], at=later) == []
+
+
+@pytest.mark.req("R1.9", "R4.3")
+def test_a_sources_new_rank_works_its_shipments_out_anew(acme) -> None:
+    ship, first, second = shipment(acme), source(), source()
+    for line, hour in ((first, 8), (second, 10)):
+        take(line, [equipment("GTOT", number_of(ship), f"2026-03-10T{hour:02}:00:00+01:00", place="NLRTM")], at=NOW)
+    winner = min((first.key, 8), (second.key, 10))
+    loser = max((first.key, 8), (second.key, 10))
+    later = NOW + timedelta(days=2)
+
+    def hour() -> int:
+        with as_tenant(acme.pk):
+            out = MilestoneRow.objects.get(shipment=ship, container="", milestone="GATE_OUT_FULL")
+            return out.act_at.hour + 1
+
+    assert hour() == winner[1]
+    with as_tenant(OPERATOR_ID):
+        source_setting_set(key=loser[0], name="rank", value=5, at=later, actor="ADMIN")
+    with as_tenant(acme.pk):
+        run_due(at=later)
+    assert hour() == loser[1]

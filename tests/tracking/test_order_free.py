@@ -18,13 +18,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kpis.engine import judge
+from kpis.selectors import config_now, fact_lines_of, population
+from portal.lib.periods import Month
 from portal.outbox.models import OutboxRow
 from portal.tenancy.context import as_tenant
 from tests import cast
 from tests.tracking.derived import derived, derived_anew
 from tests.tracking.messages import box, shipment, source, take
 from tracking.backfill import history_apply
-from tracking.models import MilestoneRow, SightingRow
+from tracking.derivation import facts_of
+from tracking.models import MilestoneRow, Shipment, SightingRow
 from tracking.types import SourceKind
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("G3", "P4")]
@@ -110,6 +114,9 @@ def text(rows: list[dict[str, str]]) -> bytes:
     return out.getvalue().encode()
 
 
+CHANNELS = ("FILE", "HTTP", "CALLBACK", "POLL", "INBOX")
+
+
 class Listener:
     """An account with two sources of its own; the same one for every example."""
 
@@ -123,10 +130,10 @@ class Listener:
         shipment(self.account, ref=trip.ref, containers=trip.boxes, booking=trip.booking, voyage=trip.voyage,
                  transhipments=("SGSIN",))  # fmt: skip
 
-    def hear(self, which: int, rows: list[dict[str, str]], *, backfill: bool) -> None:
-        """One message of one source."""
+    def hear(self, which: int, rows: list[dict[str, str]], *, backfill: bool, channel: str = "FILE") -> None:
+        """One message of one source, by one of its doors."""
         if not backfill:
-            take(self.sources[which], text(rows), at=NOW)
+            take(self.sources[which], text(rows), at=NOW, channel=channel)
             return
         with as_tenant(self.account.pk):
             history_apply(source=self.sources[which], body=text(rows), at=NOW)
@@ -145,7 +152,17 @@ class Listener:
             told = OutboxRow.objects.filter(name="tracking.milestone_reached", payload__reference=trip.ref)
             news = {row.payload["milestone"] for row in told}
         plain = [tuple(names.get(v, v) if isinstance(v, str) else v for v in row) for row in rows]
-        return {"state": state, "rows": plain, "sightings": sightings, "news": news}
+        return {"state": state, "rows": plain, "sightings": sightings, "news": news, "kpis": self.kpi_inputs(trip)}
+
+    def kpi_inputs(self, trip: Journey) -> list[Any]:
+        """The line that the month's fact file would hold of the shipment."""
+        with as_tenant(self.account.pk):
+            ship = Shipment.objects.get(ref=trip.ref)
+            units = population(Month.parse(ship.due_period), as_of=NOW, known_at=NOW)
+            facts = facts_of([ship], as_of=NOW)[ship.pk]
+            judged = [judge(u, facts, close_at=NOW, config=config_now()) for u in units if u.shipment_id == ship.pk]
+            assert len(judged) == 1
+            return list(fact_lines_of(judged))
 
 
 @cache
@@ -174,7 +191,7 @@ def compare(seed: int, *, backfill: bool, retract: bool) -> None:
         part, mixed = mixed[:size], mixed[size:]
         for which in dice.sample((0, 1), 2):
             if rows := [row for w, row in part if w == which]:
-                shuffled.hear(which, rows, backfill=backfill)
+                shuffled.hear(which, rows, backfill=backfill, channel=dice.choice(CHANNELS))
     expected, found = straight.seen(trip), shuffled.seen(trip)
     if retract:  # what was told before it was withdrawn stays told: news cannot be unsent
         assert expected.pop("news") <= found.pop("news")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.positions import locate, raw_lines
+from tracking.positions import anchor, locate, raw_lines, whole
 
 _EVENTS = '[ {"a": 1, "when": "x, ] \\" }"},\n  {"a": {"b": [10, 20]}, "when": "2026"} ]'
 
@@ -45,6 +45,39 @@ def test_a_csv_row_is_counted_after_its_header_and_may_hold_line_breaks() -> Non
     assert marked(text, "$[0].code") == 'GTIN,"two\nlines"'
     assert marked(text, "$[1].code") == "LOAD,bad"
     assert marked(text, "$[2].code") is None
+
+
+_EDI = "UNA:+.? '\nUNB+UNOC:3+A+B'\nUNH+1+IFTSTA'\nSTS+1+IT?'S'\nEQD+CN'\nUNT+4+1'\nUNH+2+CODECO'\nBGM+3"
+
+
+@pytest.mark.parametrize(
+    ("position", "wanted"),
+    [
+        ("$[0].STS[2]", "STS+1+IT?'S"), ("$[0].STS[2].EQD[3]", "EQD+CN"), ("$[0].STS[2].EQD[3]#2", "EQD+CN"),
+        ("$[1].SEG[0]", "UNB+UNOC:3+A+B"), ("$[1]", "UNH+2+CODECO"), ("$[1].BGM[6]", "BGM+3"), ("$[0].EQD[9]", None),
+        ("$[7]", None), ("$", None), ("$[0].EQD[99999999999999999999]", None),
+    ],
+)  # fmt: skip
+def test_a_segment_is_marked_by_its_number_and_a_message_by_its_first(position: str, wanted: str | None) -> None:
+    assert marked(_EDI, position) == wanted
+    assert marked("\ufeff\r\n" + _EDI, position) == wanted
+
+
+@pytest.mark.parametrize(
+    ("position", "wanted"),
+    [("$[0].B4[3]", "B4*1*2"), ("$[1]", "ST*322*2"), ("$[0].B4[3].DTM[4]", "SE*2*1"), ("$[2]", None)],
+)
+def test_so_it_is_in_x12(position: str, wanted: str | None) -> None:
+    head = "ISA*00*          *00*          *ZZ*S              *ZZ*R              *220101*1021*U*00401*1*0*P*>~\n"
+    text = f"{head}GS*QO*A*B*1*1*1*X*1~ST*315*1~B4*1*2~SE*2*1~ST*322*2~SE*2*2~"
+    assert marked(text, position) == wanted
+    assert marked("ST*315*1~B4*1~", "$[0].B4[1]") == "B4*1"
+
+
+def test_a_position_tells_the_event_and_the_message_it_belongs_to() -> None:
+    assert anchor("$[0].STS[2].EQD[3].DTM[4]") == "$[0].STS[2]"
+    assert anchor("$[3].eventDateTime") == "$[3]"
+    assert (whole("$[12].STS[2].EQD[3]"), whole("$[3].a"), whole("$")) == ("$[12]", "$[3]", "$")
 
 
 _SIGNS = 'ab"\\ ]},{[:é\n'

@@ -17,7 +17,7 @@ from tests.tracking.test_door_fuzz import HOSTILE, _bytes, _damage, _spots
 from tracking import instants, quickdcsa, strictjson
 from tracking.adapters import dcsa
 from tracking.fields import Fault, storable
-from tracking.types import CanonicalEvent, Unreadable
+from tracking.types import PLAIN, CanonicalEvent, Unreadable
 
 GOLDEN = sorted(Path("tests/golden/dcsa").glob("*.json"))
 MUTATED = 2_000
@@ -26,7 +26,7 @@ MUTATED = 2_000
 def carefully(item: Any, number: int) -> CanonicalEvent | None:
     """The event as the careful reader reads it; None when that refuses it."""
     try:
-        return None if dcsa._dialect(item) else dcsa._event(item, f"$[{number}]")
+        return None if dcsa._dialect(item) else dcsa._event(item, f"$[{number}]", PLAIN)
     except Fault:
         return None
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from tracking import cells, codes, csvtable, identifiers
+from tracking import cells, codes, csvtable, identifiers, statuses
 from tracking.csvtable import Row
 from tracking.fields import Fault
 from tracking.instants import Written
@@ -36,7 +36,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
 
     Raises Unreadable for the file as a whole: no header, unknown columns (by name), not UTF-8.
     """
-    found = list(_events(csvtable.read(raw, columns=COLUMNS, needed=NEEDED)))
+    found = list(_events(csvtable.read(raw, columns=COLUMNS, needed=NEEDED), partner))
     return Parsed(
         events=tuple(e for e in found if isinstance(e, CanonicalEvent)),
         refusals=tuple(r for r in found if isinstance(r, Refusal)),
@@ -45,7 +45,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
 
 def events(file: BinaryIO) -> Iterator[CanonicalEvent | Refusal]:
     """The same row by row, for files that do not fit in memory."""
-    return _events(csvtable.rows(file, columns=COLUMNS, needed=NEEDED))
+    return _events(csvtable.rows(file, columns=COLUMNS, needed=NEEDED), PLAIN)
 
 
 def recognises(raw: bytes) -> bool:
@@ -55,29 +55,32 @@ def recognises(raw: bytes) -> bool:
     return {"event_time", "code"} <= names
 
 
-def _events(rows: Iterator[Row | Refusal]) -> Iterator[CanonicalEvent | Refusal]:
+def _events(rows: Iterator[Row | Refusal], partner: Partner) -> Iterator[CanonicalEvent | Refusal]:
     for row in rows:
         if isinstance(row, Refusal):
             yield row
             continue
         try:
-            yield _event(row)
+            yield _event(row, partner)
         except Fault as fault:
             yield row.refusal(fault)
 
 
-def _event(row: Row) -> CanonicalEvent:
+def _event(row: Row, partner: Partner) -> CanonicalEvent:
     retracts = cells.text(row, "retracts", 500) or None
     if retracts is None and not any(row.cells.get(name) for name in _REFERENCES):
         raise Fault(Reason.NO_REFERENCE, row.at())
-    kind, code = _kind_and_code(row, retracts)
+    own = statuses.own_meaning(partner, "csv", cells.text(row, "code"))
+    if own is not None and own[0].is_ignored:
+        raise Fault(Reason.NOT_TRACKED, row.at("code"))
+    kind, code = (own[0].kind, own[0].code) if own else _kind_and_code(row, retracts)
     when = _when(row, retracts)
     created = cells.instant(row, "source_created_at")
     warnings: list[str] = []
     container, imo = _container(row, warnings), _imo(row, warnings)
     booking, ref = cells.text(row, "booking") or None, cells.text(row, "shipment_ref") or None
     paper = _paper(kind, code)
-    return CanonicalEvent(
+    event = CanonicalEvent(
         position=row.at("event_time"),
         kind=kind,
         code=code,
@@ -106,8 +109,10 @@ def _event(row: Row) -> CanonicalEvent:
         recorded_at=_recorded(row, created, when),
         retracts=retracts,
         warnings=tuple(warnings),
+        rule=f"CSV {kind} {code}" if code else "CSV",
         payload=_payload(row),
     )
+    return event if own is None else statuses.as_meant(event, *own)
 
 
 def _kind_and_code(row: Row, retracts: str | None) -> tuple[Kind, str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from tracking import codes, identifiers, quickdcsa, strictjson
+from tracking import codes, identifiers, quickdcsa, statuses, strictjson
 from tracking.fields import (
     Fault,
     Fields,
@@ -58,7 +58,8 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
     """
     items = _items(strictjson.loads(raw))
     escaped = b"\\u" in raw  # only an escape can bring in what UTF-8 text and JSON strings cannot hold
-    usual = [None if escaped else quickdcsa.event(item, number) for number, item in enumerate(items)]
+    is_usual = not escaped and all(listed != "dcsa" for listed, _agency, _code in partner.status)
+    usual = [quickdcsa.event(item, number) if is_usual else None for number, item in enumerate(items)]
     dialects = ["" if quick else _dialect(item) for item, quick in zip(items, usual, strict=True)]
     if items and all(dialects):
         raise Unreadable(Reason.UNSUPPORTED_DIALECT, _refuse_dialect(dialects[0]))
@@ -74,7 +75,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
                 raise Fault(Reason.UNSUPPORTED_DIALECT, at, dialect)
             if escaped:
                 storable(item, at)
-            events.append(_event(item, at))
+            events.append(_event(item, at, partner))
         except Fault as fault:
             refusals.append(
                 Refusal(code=fault.reason, position=fault.where, detail=fault.detail, fragment=fragment(item))
@@ -120,10 +121,14 @@ def _refuse_dialect(dialect: str) -> str:
 # --- one event ---
 
 
-def _event(item: Any, at: str) -> CanonicalEvent:
+def _event(item: Any, at: str, partner: Partner) -> CanonicalEvent:
     data = object_of(item, at)
     kind = Kind(code_of(data, "eventType", at, frozenset(Kind)))
-    code = _code(data, kind, at)
+    name = _code_field(data, kind, at)
+    own = statuses.own_meaning(partner, "dcsa", text_of(data, name, at) or "") if partner.status else None
+    if own is not None and own[0].is_ignored:
+        raise Fault(Reason.NOT_TRACKED, f"{at}.{name}")
+    code = own[0].code if own else code_of(data, name, at, codes.BY_KIND[kind])
     when = _time(data, "eventDateTime", at)
     warnings: list[str] = []
     created = _created(data, at)
@@ -137,7 +142,7 @@ def _event(item: Any, at: str) -> CanonicalEvent:
         found.update(_equipment(data, at, code, found["equipment"], warnings))
     elif kind == Kind.SHIPMENT:
         found.update(_document(data, at, found))
-    return CanonicalEvent(
+    event = CanonicalEvent(
         position=f"{at}.eventDateTime",
         kind=kind,
         code=code,
@@ -150,16 +155,18 @@ def _event(item: Any, at: str) -> CanonicalEvent:
         delay_reason=text_of(data, "delayReasonCode", at),
         reason=remark_of(data, ("reason", "changeRemark", "vesselScheduleChangeRemark"), at),
         warnings=tuple(warnings),
+        rule=f"DCSA 2.2 {kind} {code}",
         payload=item,
         **found,
     )
+    return event if own is None else statuses.as_meant(event, *own)
 
 
-def _code(data: Fields, kind: Kind, at: str) -> str:
+def _code_field(data: Fields, kind: Kind, at: str) -> str:
     name = _CODE_FIELD[kind]
     if text_of(data, name, at) is None and text_of(data, "eventTypeCode", at) is not None:
-        name = "eventTypeCode"  # the older name
-    return code_of(data, name, at, codes.BY_KIND[kind])
+        return "eventTypeCode"  # the older name
+    return name
 
 
 def _classifier(data: Fields, at: str) -> Classifier:

@@ -12,11 +12,12 @@ from django.db import transaction
 from portal.lib.faults import declare, fault
 from portal.tenancy.context import OPERATOR_ID, scope
 from tracking.canonical import event_from_json
+from tracking.ingest.acknowledge import acknowledge
 from tracking.ingest.items import Item
 from tracking.ingest.run import Run
 from tracking.models import InboundMessage, MessageState, Quarantined, QuarantineState
 from tracking.partners import partner_of
-from tracking.positions import anchor
+from tracking.positions import anchor, whole
 from tracking.registry import adapter_for
 from tracking.types import Parsed, Refusal, Unreadable
 
@@ -42,7 +43,7 @@ def message_process(*, public_id: str, at: datetime) -> InboundMessage:
     except Unreadable as error:
         parsed = Parsed(refusals=(Refusal(code=error.code, position=error.position, detail=error.detail),))
     run = Run(source=message.source, message=message, at=at, own_tenant=own_tenant())
-    items = run.apply(parsed)
+    items = run.apply(acknowledge(message, parsed, at))
     message_finish(message, items, at)
     fault("ingest.before_commit")
     return message
@@ -99,5 +100,11 @@ def _again(run: Run, row: Quarantined) -> list[Item]:
     readable = [e for e in parsed.events if anchor(e.position) == named]
     if readable:
         return run._timed(Parsed(events=tuple(readable)))
-    same = [r for r in parsed.refusals if anchor(r.position) == named] or list(parsed.refusals)[:1]
+    same = [r for r in parsed.refusals if anchor(r.position) == named]
+    if not same and named != whole(named):
+        # what refused an EDI message as a whole (its envelope, a code in its head) is mended: every event of it
+        freed = [e for e in parsed.events if whole(e.position) == whole(named)]
+        if freed:
+            return run._timed(Parsed(events=tuple(freed)))
+    same = same or list(parsed.refusals)[:1]
     return [Item(position=row.position, refused=r) for r in same[:1]]

@@ -85,7 +85,7 @@ class Run:
         """All events and refusals of the message, each with its outcome."""
         items = self._timed(parsed)
         if self.source.all_or_nothing:
-            _keep_out(items, parsed.refusals)
+            keep_out(items, parsed.refusals)
         self.apply_items(items)
         for refusal in parsed.refusals:
             items.append(Item(position=refusal.position, refused=refusal))
@@ -321,7 +321,7 @@ def _tips(told: Iterable[Mapping[str, Sequence[Version]]]) -> dict[str, datetime
     return tips
 
 
-def _keep_out(items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
+def keep_out(items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
     """All or nothing (G6): with one event that cannot be read or timed, the others wait with it.
 
     Events that match nobody yet are no fault of the message: they wait by themselves, as always.

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('tenancy', '0003_session_epoch'),
-        ('tracking', '0007_evidence'),
+        ('tracking', '0009_polling'),
     ]
 
     operations = [

@@ -3,15 +3,61 @@
 What arrived is never changed; what is derived can be rebuilt from it (1.5).
 """
 
-from tracking.models.derived import EtaRow, LegRow, MilestoneRow, Touched, VisitRow
-from tracking.models.evidence import Evidence
-from tracking.models.messages import InboundMessage, MessageState, Quarantined, QuarantineState, RawBody
-from tracking.models.places import Carrier, Place, Terminal, Vessel
-from tracking.models.shipments import CommitmentRow, Container, Leg, Reference, ReferenceKind, Shipment
-from tracking.models.sightings import SightingRow
-from tracking.models.sources import AcknowledgementKind, PartnerCode, Source, SourceSetting, ZoneRule
+from tracking.models.acknowledgements import (
+    Acknowledgement,
+    Interchange,
+)
+from tracking.models.derived import (
+    EtaRow,
+    LegRow,
+    MilestoneRow,
+    Touched,
+    VisitRow,
+)
+from tracking.models.evidence import (
+    Evidence,
+)
+from tracking.models.messages import (
+    InboundMessage,
+    MessageState,
+    Quarantined,
+    QuarantineState,
+    RawBody,
+)
+from tracking.models.places import (
+    Carrier,
+    Place,
+    PlaceSetting,
+    Terminal,
+    Vessel,
+)
+from tracking.models.polling import (
+    InboxFault,
+    InboxRefusal,
+    Poll,
+    SecretIn,
+)
+from tracking.models.shipments import (
+    CommitmentRow,
+    Container,
+    Leg,
+    Reference,
+    ReferenceKind,
+    Shipment,
+)
+from tracking.models.sightings import (
+    SightingRow,
+)
+from tracking.models.sources import (
+    AcknowledgementKind,
+    PartnerCode,
+    Source,
+    SourceSetting,
+    ZoneRule,
+)
 
 __all__ = [
+    "Acknowledgement",
     "AcknowledgementKind",
     "Carrier",
     "CommitmentRow",
@@ -19,17 +65,23 @@ __all__ = [
     "EtaRow",
     "Evidence",
     "InboundMessage",
+    "InboxFault",
+    "InboxRefusal",
+    "Interchange",
     "Leg",
     "LegRow",
     "MessageState",
     "MilestoneRow",
     "PartnerCode",
     "Place",
+    "PlaceSetting",
+    "Poll",
     "QuarantineState",
     "Quarantined",
     "RawBody",
     "Reference",
     "ReferenceKind",
+    "SecretIn",
     "Shipment",
     "SightingRow",
     "Source",

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from portal.tenancy.owned import code_field
+from portal.tenancy.walls import AppendOnly
 
 
 class Place(models.Model):
@@ -85,3 +86,20 @@ class Vessel(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.imo
+
+
+class PlaceSetting(models.Model):
+    """What is believed of a place, dated: it takes part in derivation, so rows are added and never changed (R4.3)."""
+
+    id = models.BigAutoField(primary_key=True)
+    place = code_field(16)
+    name = code_field(32)  # sends_avpu
+    value = models.JSONField(null=True)
+    recorded_at = models.DateTimeField()
+    recorded_by = models.CharField(max_length=200)
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["place", "name", "recorded_at"], name="placesetting_history")
+        ]
+        constraints: ClassVar[list[Any]] = [AppendOnly(name="tracking_placesetting_kept")]

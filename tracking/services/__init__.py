@@ -1,6 +1,8 @@
 """Writes of tracking, by what they concern. Messages are applied by ingest; state is derived by derivation.py."""
 
-from tracking.services.derivation import derivation_mend
+from tracking.services.derivation import (
+    derivation_mend,
+)
 from tracking.services.entries import (
     MANUAL_KEY,
     Entry,
@@ -10,6 +12,31 @@ from tracking.services.entries import (
     entry_record,
     entry_withdraw,
     evidence_store,
+    manual_source,
+)
+from tracking.services.partner_files import (
+    BadLines,
+    Imported,
+    partner_codes_import,
+    partner_codes_rows,
+)
+from tracking.services.partners import (
+    CodeLine,
+    Refused,
+    TooManySourceKeys,
+    code_store,
+    line_faults,
+    line_of,
+    partner_code_remove,
+    partner_code_set,
+    rank_fault,
+    source_close,
+    source_key_issue,
+    source_key_revoke,
+    source_open,
+    source_rank_override,
+    source_update,
+    valid_keys,
 )
 from tracking.services.places import (
     AliasOfAlias,
@@ -21,11 +48,21 @@ from tracking.services.places import (
     terminal_set,
     vessel_set,
 )
+from tracking.services.polling import (
+    PollSpec,
+    poll_pause,
+    poll_planned,
+    poll_save,
+)
 from tracking.services.quarantine import (
     AlreadyDecided,
     quarantine_discard,
     quarantine_replay,
     waiting_match,
+)
+from tracking.services.rederivation import (
+    rederivation_ask,
+    shipments_rederive,
 )
 from tracking.services.shipments import (
     LclToCy,
@@ -48,34 +85,61 @@ __all__ = [
     "MANUAL_KEY",
     "AliasOfAlias",
     "AlreadyDecided",
+    "BadLines",
+    "CodeLine",
     "Entry",
     "EntryRefused",
     "EvidenceRefused",
+    "Imported",
     "LclToCy",
     "NoCommitment",
     "NotByHand",
+    "PollSpec",
+    "Refused",
     "ShipmentSpec",
     "SourceExists",
+    "TooManySourceKeys",
     "UnknownAliasTarget",
     "UnknownPlace",
     "UnknownZone",
     "carrier_set",
+    "code_store",
     "commitment_change",
     "dcsa_secret",
     "derivation_mend",
     "entry_record",
     "entry_withdraw",
     "evidence_store",
+    "line_faults",
+    "line_of",
+    "manual_source",
+    "partner_code_remove",
+    "partner_code_set",
+    "partner_codes_import",
+    "partner_codes_rows",
     "place_set",
     "places_load",
+    "poll_pause",
+    "poll_planned",
+    "poll_save",
     "quarantine_discard",
     "quarantine_replay",
+    "rank_fault",
+    "rederivation_ask",
     "shipment_register",
+    "shipments_rederive",
     "shipments_register",
+    "source_close",
     "source_create",
+    "source_key_issue",
+    "source_key_revoke",
+    "source_open",
+    "source_rank_override",
     "source_secret_rotate",
     "source_setting_set",
+    "source_update",
     "terminal_set",
+    "valid_keys",
     "vessel_set",
     "waiting_match",
 ]

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.lib.errors import PortalError
 from portal.tenancy.services import audit
-from tracking.models import Carrier, Place, Terminal, Vessel
+from tracking.models import Carrier, Place, PlaceSetting, Terminal, Vessel
+from tracking.partners import AVPU
+from tracking.services.rederivation import rederivation_ask
 from tracking.timing import zone_or_none
 
 _DATA: Final = Path(__file__).resolve().parents[1] / "data"
@@ -101,6 +103,7 @@ def place_set(
         if target.alias_of:
             raise AliasOfAlias(place=alias_of, target=target.alias_of)
         zone = zone or target.zone
+    said = Place.objects.filter(code=code).values_list("sends_avpu", flat=True).first() or False
     place, _made = Place.objects.update_or_create(
         code=code,
         defaults={
@@ -110,6 +113,9 @@ def place_set(
     )  # fmt: skip
     audit(action="place.set", actor=actor, at=at, object_type="place", object_id=code,
           details={"zone": zone, "alias_of": alias_of, "sends_avpu": sends_avpu})  # fmt: skip
+    if sends_avpu != said:
+        PlaceSetting.objects.create(place=code, name=AVPU, value=sends_avpu, recorded_at=at, recorded_by=actor)
+        rederivation_ask(at=at, place=code)
     return place
 
 

@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib import seal
@@ -15,6 +15,7 @@ from portal.lib.errors import PortalError
 from portal.tenancy.services import SYSTEM, audit
 from tracking.models import Source, SourceSetting
 from tracking.partners import ANCHORAGE
+from tracking.services.rederivation import rederivation_ask
 from tracking.types import SourceKind
 
 
@@ -48,10 +49,14 @@ def source_create(
 
     if source_scope(key) is not None:
         raise SourceExists(key=key)
-    source = Source.objects.create(
-        key=key, name=name, kind=kind.value, format=format, created_at=at, future_act_as_est=future_act_as_est,
-        arrival_is_anchorage=arrival_is_anchorage, dcsa_secrets=[seal.seal(secret)] if secret else [],
-    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            source = Source.objects.create(
+                key=key, name=name, kind=kind.value, format=format, created_at=at, future_act_as_est=future_act_as_est,
+                arrival_is_anchorage=arrival_is_anchorage, dcsa_secrets=[seal.seal(secret)] if secret else [],
+            )  # fmt: skip
+    except IntegrityError:  # a closed source keeps its key
+        raise SourceExists(key=key) from None
     if arrival_is_anchorage:
         source_setting_set(key=key, name=ANCHORAGE, value=True, at=at, actor=actor)
     audit(action="source.created", actor=actor, at=at, object_type="source", object_id=key)
@@ -60,10 +65,14 @@ def source_create(
 
 @transaction.atomic
 def source_setting_set(*, key: str, name: str, value: Any, at: datetime, actor: str) -> SourceSetting:
-    """From now on the source is believed so, in the entered scope; what held before stays for what was derived then."""
+    """From now on the source is believed so, in the entered scope; what held before stays for what was derived then.
+
+    Shipments that heard of the source are worked out anew by the outbox.
+    """
     row = SourceSetting.objects.create(source_key=key, name=name, value=value, recorded_at=at, recorded_by=actor)
     audit(action="source.setting_changed", actor=actor, at=at, object_type="source", object_id=key,
           details={"name": name, "value": value})  # fmt: skip
+    rederivation_ask(at=at, source=key)
     return row
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.tracking.adapters.mutations import answered, damaged, holds
 from tracking import strictjson
 from tracking.adapters import dcsa
-from tracking.canonical import event_from_json, event_to_json
 from tracking.management.commands.canonical import _lines
 from tracking.matching import all_refs
-from tracking.reasons import WHOLE_MESSAGE, Reason
-from tracking.types import Kind, Parsed, Unreadable
+from tracking.reasons import Reason
+from tracking.types import Unreadable
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "dcsa"
 MESSAGES = sorted(p for p in GOLDEN.glob("*.json") if not p.name.endswith(".expected.json"))
@@ -147,19 +147,9 @@ def _mutated(message: Any, dice: random.Random) -> Any:
     return copy
 
 
-def _parsed(raw: bytes) -> Parsed | None:
-    """None for what is refused as a whole, with a reason of the list."""
-    try:
-        return dcsa.parse(raw)
-    except Unreadable as fault:
-        if not fault.detail or fault.code not in WHOLE_MESSAGE:
-            raise
-        return None
-
-
 def _read(raw: bytes) -> None:
     """Never a surprise; each item becomes one event or one refusal with a reason; what is read can be stored."""
-    parsed = _parsed(raw)
+    parsed = answered(dcsa.parse, raw)
     if parsed is None:
         return
     value = json.loads(raw)
@@ -167,15 +157,7 @@ def _read(raw: bytes) -> None:
     assert parsed.received == len(items)
     numbers = [item.position.partition("]")[0] for item in (*parsed.events, *parsed.refusals)]
     assert sorted(numbers) == sorted(f"$[{n}" for n in range(len(items)))
-    for refusal in parsed.refusals:
-        assert Reason(refusal.code)
-        assert refusal.detail
-        assert "\0" not in refusal.fragment
-        refusal.fragment.encode()
-    for event in parsed.events:
-        assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
-        assert max(len(event.container or ""), len(event.place or ""), len(event.mode or "")) <= 16
-        assert event.kind in Kind
+    holds(parsed)
 
 
 @pytest.mark.req("G6", "G7")
@@ -193,15 +175,5 @@ def test_damaged_bytes_give_a_reason(seed: int) -> None:
     dice = random.Random(seed)
     raw = json.dumps(json.loads((GOLDEN / "accepted.json").read_text())[:3]).encode()
     for _run in range(250):
-        damaged = bytearray(raw)
-        for _time in range(dice.randint(1, 3)):
-            at = dice.randrange(len(damaged))
-            act = dice.randrange(3)
-            if act == 0:
-                damaged[at] = dice.randrange(256)
-            elif act == 1:
-                del damaged[at : at + dice.randint(1, 40)]
-            else:
-                damaged = damaged[: at + 1]
-        parsed = _parsed(bytes(damaged))
+        parsed = answered(dcsa.parse, damaged(raw, dice))
         assert parsed is None or all(Reason(r.code) and r.detail for r in parsed.refusals)

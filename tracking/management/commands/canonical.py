@@ -1,6 +1,7 @@
 """`manage.py canonical --format FMT FILE…`: what files say, as canonical events, one JSON object a line.
 
-Stores nothing and reads no database; zones come from the places that ship with the product.
+Stores nothing and reads no database; zones come from the places that ship with the product. With `--source KEY` the
+codes mean what that source's partner table says: the only form that reads the database.
 """
 
 from __future__ import annotations
@@ -16,31 +17,39 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand
 
+from portal.tenancy.context import as_tenant
 from tracking import history
 from tracking.canonical import event_line, refusal_line
+from tracking.models import Source
+from tracking.partners import partner_of
 from tracking.reasons import Reason
-from tracking.registry import ADAPTERS, AUTO, FORMATS, beginning, recognised
-from tracking.types import Adapter, CanonicalEvent, Parsed, Refusal, Unreadable
+from tracking.registry import ADAPTERS, AUTO, FORMATS, beginning, reader_of, recognised
+from tracking.selectors import source_scope
+from tracking.types import PLAIN, Adapter, CanonicalEvent, Parsed, Partner, Refusal, Unreadable
 
 _NUMBER: Final = re.compile(r"\$\[(\d+)\]")
 _PLACES: Final = Path(history.__file__).resolve().parent / "data" / "places.csv"
 
 
 class Command(BaseCommand):
-    """Exit 0 whatever was refused; 2 when a file cannot be read."""
+    """Exit 0 whatever was refused; 2 when a file cannot be read, or no source has that key."""
 
     help = "Prints what files say as canonical events, one JSON object a line; stores nothing."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--format, files."""
+        """--format, --source, files."""
         parser.add_argument("--format", choices=FORMATS, default=AUTO)
         parser.add_argument("--json", action="store_true", help="Lines are JSON in any case.")
+        parser.add_argument("--source", metavar="KEY", help="Reads as this source is read, by its partner table.")
         parser.add_argument("files", nargs="+", metavar="FILE")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Every readable file in turn; those that cannot be read are named on standard error."""
-        failed = False
+        failed, format_, partner = False, options["format"], PLAIN
+        if options["source"]:
+            declared, partner = self._source(options["source"])
+            format_ = declared if format_ == AUTO else format_
         for name in options["files"]:
             try:
                 raw = Path(name).read_bytes()
@@ -49,16 +58,26 @@ class Command(BaseCommand):
                 failed = True
                 continue
             extra = {"file": name} if len(options["files"]) > 1 else {}
-            for line in _lines(raw, options["format"]):
+            for line in _lines(raw, format_, partner):
                 self.stdout.write(json.dumps({**extra, **line}, ensure_ascii=False))
         if failed:
             sys.exit(2)
 
+    def _source(self, key: str) -> tuple[str, Partner]:
+        """(format, partner table) of a source that is open."""
+        tenant_id = source_scope(key)
+        if tenant_id is None:
+            self.stderr.write(f"There is no source with the key {key!r}.")
+            sys.exit(2)
+        with as_tenant(tenant_id):
+            source = Source.objects.get(key=key)
+            return source.format, partner_of(source)
 
-def _lines(raw: bytes, format_: str) -> Iterator[dict[str, Any]]:
+
+def _lines(raw: bytes, format_: str, partner: Partner = PLAIN) -> Iterator[dict[str, Any]]:
     try:
-        adapter = _adapter(raw, format_)
-        parsed = adapter.parse(raw)
+        adapter = _adapter(raw, format_) if partner is PLAIN else reader_of(raw, format_)
+        parsed = adapter.parse(raw, partner=partner)
     except Unreadable as fault:
         yield refusal_line(Refusal(code=fault.code, position=fault.position, detail=fault.detail))
         return
@@ -66,7 +85,8 @@ def _lines(raw: bytes, format_: str) -> Iterator[dict[str, Any]]:
         if isinstance(item, Refusal):
             yield refusal_line(item)
         else:
-            yield event_line(item, message=adapter.key, place_zone=_zones().get(item.place or ""))
+            zone = partner.zone or _zones().get(item.place or "")
+            yield event_line(item, message=item.message or adapter.key, place_zone=zone)
 
 
 def _adapter(raw: bytes, format_: str) -> Adapter:

@@ -1,0 +1,26 @@
+"""EDIFACT CODECO: containers through a terminal's gate.
+
+Declares only. All EDIFACT adapters share one reader (tracking/edifact/events.py), so each reads whatever event
+messages an interchange holds; a source is named after what it mostly sends.
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from tracking import edifact
+from tracking.types import Adapter
+
+
+def recognises(raw: bytes) -> bool:
+    """Whether the first event message in it is a CODECO."""
+    return edifact.speaks(raw, "CODECO")
+
+
+CODECO = Adapter(
+    key="codeco",
+    label=_("EDIFACT CODECO, gate moves"),
+    parse=edifact.parse,
+    recognises=recognises,
+    content_types=("application/edifact",),
+)
