@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from stage import ROOT, Stage, dcsa, feed, mixed, operator, places, stage, traffic
+from stage import ROOT, Stage, busy_of, dcsa, feed, mixed, operator, places, stage, traffic
 
 BATCH = 1_000
+_gunicorn: list[int] = []
 
 
 @dataclass
@@ -35,6 +36,9 @@ class Kind:
     rates: list[float] = field(default_factory=list)
     copies: list[float] = field(default_factory=list)
     again: list[float] = field(default_factory=list)
+    web: list[float] = field(default_factory=list)  # processor microseconds an event: the portal
+    database: list[float] = field(default_factory=list)  # and the database behind it
+    copying: list[float] = field(default_factory=list)  # and of COPY
 
 
 def main() -> None:
@@ -87,6 +91,7 @@ class _web:
         command = [sys.executable, "-W", "ignore", "-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}",
                    "--no-control-socket", "--log-level", "warning", "portal.wsgi:application"]  # fmt: skip
         self.child = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), start_new_session=True)
+        _gunicorn[:] = [self.child.pid]
         for _n in range(200):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -103,14 +108,19 @@ class _web:
 def _round(here: Stage, port: int, keys: list[tuple[str, str]], kind: Kind, number: int, batches: int) -> None:
     bodies = kind.batches[number * batches : (number + 1) * batches]
     last = _newest(here)
+    web, database = busy_of(_gunicorn[0]), here.busy()
     took, answers = _send(port, keys, bodies)
+    kind.web.append((busy_of(_gunicorn[0]) - web) / batches / BATCH * 1e6)
+    kind.database.append((here.busy() - database) / batches / BATCH * 1e6)
     assert all(a["accepted"] + a["duplicate"] == a["received"] for a in answers), answers[0]
     kind.rates.append(batches * BATCH / took)
     again, repeated = _send(port, keys, bodies)
     assert all(a["duplicate"] == a["received"] for a in repeated), "the second time all is known"
     kind.again.append(again / took)
     stored = _newest(here)
-    kind.copies.append(_copy(here, last, stored))
+    rate, busy = _copy(here, last, stored)
+    kind.copies.append(rate)
+    kind.copying.append(busy)
     here.sql("vacuum tracking_sightingrow")
 
 
@@ -146,8 +156,10 @@ def _client(port: int, source: str, key: str, bodies: list[bytes]) -> list[dict[
     return answers
 
 
-def _copy(here: Stage, first: int, last: int) -> float:
-    """Takes rows out and copies them in again, with every key and reference checked: rows a second."""
+def _copy(here: Stage, first: int, last: int) -> tuple[float, float]:
+    """Takes rows out and copies them in again, with every key and reference checked: rows a second, and processor
+    microseconds a row.
+    """
     with psycopg.connect(here.admin) as admin:
         with (
             admin.cursor() as cursor,
@@ -162,11 +174,11 @@ def _copy(here: Stage, first: int, last: int) -> float:
     here.sql("vacuum tracking_sightingrow")
     body = b"".join(blocks)
     with psycopg.connect(here.admin) as admin:
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), here.busy()
         with admin.cursor() as cursor, cursor.copy("copy tracking_sightingrow from stdin") as into:
             into.write(body)
         admin.commit()
-        return gone / (time.perf_counter() - began)
+        return gone / (time.perf_counter() - began), (here.busy() - busy) / max(gone, 1) * 1e6
 
 
 def _tell(kind: Kind) -> None:
@@ -176,6 +188,12 @@ def _tell(kind: Kind) -> None:
         f"batches of {kind.name:<13} HTTP {statistics.median(kind.rates):8,.0f} ev/s   "
         f"indexed COPY {statistics.median(kind.copies):8,.0f} ev/s   ratio {ratio:.2f} (B4: >= 0.40)   "
         f"sent again {again:.2f} of the first time (B6: <= 1.50)",
+        flush=True,
+    )
+    web, database, copying = (statistics.median(listed) for listed in (kind.web, kind.database, kind.copying))
+    print(
+        f"    processor time an event: portal {web:.0f} us + database {database:.0f} us; COPY {copying:.0f} us. "
+        f"With this machine to itself that is {(os.cpu_count() or 1) * copying / (web + database):.2f} at most",
         flush=True,
     )
 

@@ -85,6 +85,26 @@ class Stage:
             return cursor.fetchall() if cursor.description else []
 
 
+    def busy(self) -> float:
+        """Processor seconds of the database server so far, all its processes."""
+        return busy_of(int(self.postgres.pid or 0))
+
+
+def busy_of(pid: int) -> float:
+    """Processor seconds of a process and its children, the ended ones too."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+    living = 0.0
+    for child in found:
+        try:
+            part = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        living += sum(int(field) for field in part[11:13]) / os.sysconf("SC_CLK_TCK")
+    return own + living
+
+
 @contextmanager
 def stage() -> Iterator[Stage]:
     """A stage for the block."""

@@ -171,7 +171,8 @@ def _ship(call: Any, kind: Kind, code: str, warnings: list[str]) -> tuple[str | 
 
 def _where(call: Any, own: Any, kind: Kind, warnings: list[str]) -> tuple[str | None, ...]:
     """Place, facility, its code list and role: the event's own location first for equipment, the call for a vessel."""
-    spots = (own, call, call.location or _NO_SPOT) if kind is Kind.EQUIPMENT else (call, call.location or _NO_SPOT, own)
+    spots = (own, call, call.location) if kind is Kind.EQUIPMENT else (call, call.location, own)
+    spots = tuple(spot for spot in spots if spot is not None and spot is not _NO_SPOT)
     named = [_place(code) for spot in spots if (code := _text(spot.UNLocationCode))]
     place = named[0] if named else None
     if any(code != place for code in named):
