@@ -54,7 +54,7 @@ def main() -> None:
         operator()
         places()
         keys = [(f"feed-{n}", feed(f"feed-{n}")) for n in range(2)]
-        if given.one_feed:
+        if given.one_feed:  # versions of one source wait for each other
             keys = [keys[0]] * 2
         kinds = [_kind(count, given) for count in given.tenants]
         with _web() as port:

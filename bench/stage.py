@@ -84,7 +84,6 @@ class Stage:
             cursor = admin.execute(text, values)
             return cursor.fetchall() if cursor.description else []
 
-
     def busy(self) -> float:
         """Processor seconds of the database server so far, all its processes."""
         return busy_of(int(self.postgres.pid or 0))

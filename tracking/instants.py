@@ -66,7 +66,7 @@ def _usual(local: str) -> Written | None:
     """A whole time to the second with `Z` or an offset, read the quick way; None: to be read the careful way."""
     if (len(local) != 25 and (len(local) != 20 or local[19] != "Z")) or not local.isascii():
         return None
-    if (local[4], local[7], local[10], local[13], local[16]) != ("-", "-", "T", ":", ":"):
+    if local[4:17:3] != "--T::":
         return None
     try:
         instant = datetime.fromisoformat(local)

@@ -69,7 +69,7 @@ def _statements() -> tuple[str, str, str]:
 def line(row: Mapping[str, Any], *, payload: str, may_repeat: bool) -> str:
     """A row as COPY reads it, but for its number; `payload` is its part of the message as JSON."""
     values = _values()({**row, "payload": payload})
-    cells = [v if v.__class__ is str else _cell(v) for v in values]
+    cells = [v if (kind := v.__class__) is str else _CELLS[kind](v) for v in values]
     cells.append(_TRUE if may_repeat else _FALSE)
     text = _CELL.join(cells)
     is_plain = (
@@ -82,16 +82,19 @@ def line(row: Mapping[str, Any], *, payload: str, may_repeat: bool) -> str:
     return text
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return _NULL
-    if value is True or value is False:
-        return _TRUE if value else _FALSE
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return "{" + ",".join(f'"{v}"' for v in value) + "}"  # codes of a closed list
-    return str(value)
+class _Cells(dict[type, Callable[[Any], str]]):
+    """How a value of a type is written."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        return str
+
+
+_CELLS: Final = _Cells({
+    type(None): lambda _value: _NULL,
+    bool: lambda value: _TRUE if value else _FALSE,
+    datetime: datetime.isoformat,
+    list: lambda value: "{" + ",".join(f'"{v}"' for v in value) + "}",  # codes of a closed list
+})  # fmt: skip
 
 
 def waiting_table() -> str:
