@@ -17,13 +17,13 @@ from tracking.instants import written
 from tracking.reasons import Reason
 from tracking.types import CanonicalEvent, Classifier, Kind
 
-# what is never in an event of 2.2: another dialect, or an envelope around it
+# what is never in an event of 2.2 (another dialect, or an envelope around it), and free text, which few have
 _ODD: Final = frozenset({
-    "eventClassification", "eventRouting", "eventUpdatedDateTime", "isRetracted", "payload", "metadata",
+    "eventClassification", "eventRouting", "eventUpdatedDateTime", "isRetracted", "payload", "metadata", "reason",
+    "changeRemark", "vesselScheduleChangeRemark",
 })  # fmt: skip
 _KINDS: Final = {Kind.TRANSPORT.value: Kind.TRANSPORT, Kind.EQUIPMENT.value: Kind.EQUIPMENT}
 _CLASSIFIERS: Final = {c.value: c for c in Classifier}
-_REMARKS: Final = ("reason", "changeRemark", "vesselScheduleChangeRemark")
 
 
 def _shape(name: str, texts: str, **more: Any) -> type[msgspec.Struct]:
@@ -72,7 +72,7 @@ def event(item: Any, number: int) -> CanonicalEvent | None:
     except msgspec.ValidationError:
         return None
     kind, classifier = _KINDS.get(told.eventType), _CLASSIFIERS.get(told.eventClassifierCode)
-    if kind is None or classifier is None or not _ODD.isdisjoint(item) or any(name in item for name in _REMARKS):
+    if kind is None or classifier is None or not _ODD.isdisjoint(item):
         return None
     code = told.equipmentEventTypeCode if kind is Kind.EQUIPMENT else told.transportEventTypeCode
     if code not in codes.BY_KIND[kind] or not told.eventDateTime or not told.eventCreatedDateTime:

@@ -28,13 +28,17 @@ HISTORY: Final = "HISTORY"  # the channel of history files: recorded when the fi
 
 
 @transaction.atomic
-def message_process(*, public_id: str, at: datetime) -> InboundMessage:
-    """Applies a received message in the entered scope of its source; a second call changes nothing (G2, O3)."""
-    message = (
-        InboundMessage.objects.select_for_update(of=("self",)).select_related("source", "raw").get(public_id=public_id)
-    )
+def message_process(*, public_id: str, at: datetime, body: bytes | None = None) -> InboundMessage:
+    """Applies a received message in the entered scope of its source; a second call changes nothing (G2, O3).
+
+    `body`: its bytes, when the caller has them at hand and they need not be fetched.
+    """
+    rows = InboundMessage.objects.select_for_update(of=("self",)).select_related("source", "raw")
+    message = (rows if body is None else rows.defer("raw__body")).get(public_id=public_id)
     if message.state != MessageState.RECEIVED:
         return message
+    if body is not None:
+        message.raw.body = body
     fault("ingest.before_apply")
     try:
         parsed = adapter_for(message.source.format, message.content_type, message.file_name).parse(

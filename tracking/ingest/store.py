@@ -66,9 +66,9 @@ def _statements() -> tuple[str, str, str]:
     )
 
 
-def line(row: Mapping[str, Any], *, payload: str, may_repeat: bool) -> str:
-    """A row as COPY reads it, but for its number; `payload` is its part of the message as JSON."""
-    values = _values()({**row, "payload": payload})
+def line(row: Mapping[str, Any], *, may_repeat: bool) -> str:
+    """A row as COPY reads it, but for its number; its `payload` is text already."""
+    values = _values()(row)
     cells = [v if (kind := v.__class__) is str else _CELLS[kind](v) for v in values]
     cells.append(_TRUE if may_repeat else _FALSE)
     text = _CELL.join(cells)

@@ -100,7 +100,8 @@ class TenantRun:
             if may_repeat:
                 name = (row["shipment_id"], row["natural_key"])
                 row["is_repeat"] = first.setdefault(name, row["event_key"]) != row["event_key"]
-            lines.append((row["shipment_id"], store.line(row, payload=text, may_repeat=may_repeat)))
+            row["payload"] = text
+            lines.append((row["shipment_id"], store.line(row, may_repeat=may_repeat)))
         if not lines:
             return
         # the order of shipments is the order of locks; the events of each stay in their order
