@@ -26,7 +26,7 @@ from tracking.facts import EtaChanged, MilestoneChanged, MilestoneReached
 from tracking.itinerary import differing, itinerary_rows, itinerary_write, plans
 from tracking.legs import PlannedLeg
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
-from tracking.models import Container, MilestoneRow, Place, Shipment
+from tracking.models import Container, MilestoneRow, Place, Shipment, Touched
 from tracking.partners import anchoring, avpu_places, priority, settings_as_of
 from tracking.types import FinalMilestone, Journey, Load, Milestone, Mode, Sighting
 
@@ -275,7 +275,8 @@ def _write_milestones(rows: Sequence[DerivedMilestone], stored: _Stored) -> None
 
 
 def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
-    """Those whose stored rows or columns differ from a full derivation; stores nothing (1.5).
+    """Those whose stored rows or columns differ from a full derivation; stores nothing (1.5). What is noted to be
+    derived in a moment is left out.
 
     The caller holds their locks, or repeats the question for those that are named.
     """
@@ -293,7 +294,14 @@ def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
         if rows != stored[shipment.pk] or any(getattr(anew, n) != getattr(shipment, n) for n in _STATE_FIELDS):
             found.append(shipment)
     apart = differing(shipment_ids, beside) - {s.pk for s in found}
-    return found + [s for s in shipments if s.pk in apart]
+    waiting = _waiting(shipment_ids)
+    return [s for s in [*found, *(s for s in shipments if s.pk in apart)] if s.pk not in waiting]
+
+
+def _waiting(shipment_ids: Sequence[int]) -> set[int]:
+    """Those that a large message touched and that are derived in a moment."""
+    notes = Touched.objects.filter(shipments__overlap=list(shipment_ids)).values_list("shipments", flat=True)
+    return {pk for note in notes for pk in note}
 
 
 _STATE_TYPES: Final = {

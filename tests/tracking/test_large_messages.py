@@ -22,6 +22,7 @@ from tests.tracking.derived import derived, derived_anew
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tests.tracking.test_order_free import NOW, Journey, history, text
 from tracking.backfill import history_apply
+from tracking.derivation import stale
 from tracking.ingest import store
 from tracking.ingest.run import LARGE
 from tracking.ingest.touched import touched_derive
@@ -147,6 +148,7 @@ def test_the_outbox_derives_what_was_noted_and_tells_it_once(acme) -> None:
     take(line, events, at=NOW)
     with as_tenant(acme.pk):
         assert not MilestoneRow.objects.exists()
+        assert stale(list(Shipment.objects.all()), at=NOW) == [], "what is noted is no difference"
     run_due(at=NOW + timedelta(seconds=1))
     run_due(at=NOW + timedelta(seconds=2))
     assert derived(acme) == derived_anew(acme, at=NOW)
