@@ -47,6 +47,7 @@ BATCH: Final = 1_000
 FILES: Final = ("places.csv", "accounts.csv", "shipments.csv", "events.csv", "charges.csv")
 _CODE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}", re.ASCII)
 _ALWAYS: Final = date(2000, 1, 1)  # a tier without a first day
+_SHIPMENT_BATCHES: Final = 10  # registered at once: they fall to many accounts, a few statements each
 _PORTIONS: Final = 20  # derived between two words about progress
 
 
@@ -208,11 +209,11 @@ class _Loader:
         with _named(name):
             steps[name]()
 
-    def _chunks(self, name: str) -> Iterator[list[Any]]:
-        """Rows of a file by the batch; refused ones are kept apart."""
+    def _chunks(self, name: str, *, batches: int = 1) -> Iterator[list[Any]]:
+        """Rows of a file by the batch, or several; refused ones are kept apart."""
         with (self.folder / name).open("rb") as file:
             rows = _READERS[name](file)
-            while chunk := list(islice(rows, self.batch)):
+            while chunk := list(islice(rows, self.batch * batches)):
                 self.done.refused += [(name, row) for row in chunk if isinstance(row, Refusal)]
                 yield [row for row in chunk if not isinstance(row, Refusal)]
 
@@ -276,7 +277,7 @@ class _Loader:
     def shipments(self) -> None:
         """Registers shipments by account; one whose final place has no known zone is refused (R1.16)."""
         count = 0
-        for rows in self._chunks("shipments.csv"):
+        for rows in self._chunks("shipments.csv", batches=_SHIPMENT_BATCHES):
             zones = dict(Place.objects.filter(code__in={_place(r) for r in rows}).values_list("code", "zone"))
             by_tenant: dict[int, dict[str, ShipmentSpec]] = defaultdict(dict)
             for row in rows:
