@@ -239,6 +239,11 @@ class ContainerFacts:
         return any(self.get(m).act is not None for m in milestones)
 
 
+def _latest(heard: Heard) -> tuple[datetime, str, str, int]:
+    """Two boxes at one instant by two sources: by what they are and their names, never by who was heard first (G3)."""
+    return heard.time, heard.source_kind, heard.source, heard.sighting_id
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentFacts:
     """All that is known of a shipment as of `as_of`; every instant is aware UTC."""
@@ -259,7 +264,7 @@ class ShipmentFacts:
         """The actual of the last live container; None until every one has it (R1.13)."""
         acts = [c.get(milestone).act for c in self.containers]
         known = [a for a in acts if a is not None]
-        return max(known, key=lambda h: (h.time, h.sighting_id)) if len(known) == len(acts) else None
+        return max(known, key=_latest) if len(known) == len(acts) else None
 
     def reached_at(self, milestone: Milestone) -> datetime | None:
         """The instant of `reached`."""
@@ -269,7 +274,7 @@ class ShipmentFacts:
     def expected(self, milestone: Milestone) -> Heard | None:
         """The latest expected time (estimate, else plan) among the containers that have no actual yet."""
         waiting = [c.get(milestone).expected for c in self.containers if c.get(milestone).act is None]
-        return max((h for h in waiting if h), key=lambda h: (h.time, h.sighting_id), default=None)
+        return max((h for h in waiting if h), key=_latest, default=None)
 
     def best(self, milestone: Milestone) -> Heard | None:
         """The best time of the shipment: the last actual when all have one, else the expected time (R1.10, R1.13)."""
