@@ -27,7 +27,7 @@ from tiers.promises.rules import Travel, target_for, tier_on
 from tiers.promises.selectors import promises, subscriptions
 from tiers.promises.types import TIER_TARGETS, Tier
 from tracking.derivation import facts_of
-from tracking.models import CommitmentRow, InboundMessage, MessageState, Shipment, SightingRow
+from tracking.models import CommitmentRow, InboundMessage, MessageState, Shipment, SightingRow, Touched
 from tracking.rules import Commitment, due_period
 from tracking.types import FinalMilestone, Mode
 
@@ -173,7 +173,8 @@ def high_water(as_of: datetime) -> datetime | None:
 
 
 def ingest_is_behind(as_of: datetime) -> bool:
-    """Whether a message received in the day before the cut still waits, in the account's scope or the operator's (4.1).
+    """Whether a message received in the day before the cut still waits, in the account's scope or the operator's (4.1),
+    or shipments that such a message touched wait to be derived.
 
     One that waits for longer is stuck, shown to the staff, and keeps no month open.
     """
@@ -183,7 +184,7 @@ def ingest_is_behind(as_of: datetime) -> bool:
         late = InboundMessage.objects.filter(received_at__gt=since, received_at__lte=as_of)
         return late.filter(state=MessageState.RECEIVED).exists()
 
-    if waiting():
+    if waiting() or Touched.objects.filter(noted_at__gt=since, noted_at__lte=as_of).exists():
         return True
     with as_tenant(OPERATOR_ID):
         return waiting()

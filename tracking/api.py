@@ -159,7 +159,7 @@ class IngestDoor(SourceDoor):
             process_after=self.at + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS),  # only to mend a crash of ours
         )  # fmt: skip
         try:
-            message = message_process(public_id=message.public_id, at=clock.now())
+            message = message_process(public_id=message.public_id, at=clock.now(), body=body)
         except OperationalError:  # a lock or a deadlock: stored already, the outbox applies it
             log.warning("message %s waits for the outbox", message.public_id)
         fault("ingest.before_answer")

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.lib.periods import local_midnight
+from portal.outbox.selectors import active_tenants
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.selectors import operator_exists, tenant_id_of_code
 from portal.tenancy.services import tenant_create
@@ -35,6 +36,7 @@ from tracking.adapters import csv_events
 from tracking.eventfile import EventFile
 from tracking.history import AccountRow, ChargeRow, ShipmentRow
 from tracking.ingest import HISTORY, Run, message_finish, own_tenant
+from tracking.ingest.touched import touched_derive
 from tracking.models import InboundMessage, Place, Quarantined, RawBody, Shipment, Source
 from tracking.reasons import Reason
 from tracking.selectors import source_scope
@@ -45,6 +47,8 @@ BATCH: Final = 1_000
 FILES: Final = ("places.csv", "accounts.csv", "shipments.csv", "events.csv", "charges.csv")
 _CODE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}", re.ASCII)
 _ALWAYS: Final = date(2000, 1, 1)  # a tier without a first day
+_SHIPMENT_BATCHES: Final = 10  # registered at once: they fall to many accounts, a few statements each
+_PORTIONS: Final = 20  # derived between two words about progress
 
 
 class UnreadableHistory(PortalError):
@@ -205,11 +209,11 @@ class _Loader:
         with _named(name):
             steps[name]()
 
-    def _chunks(self, name: str) -> Iterator[list[Any]]:
-        """Rows of a file by the batch; refused ones are kept apart."""
+    def _chunks(self, name: str, *, batches: int = 1) -> Iterator[list[Any]]:
+        """Rows of a file by the batch, or several; refused ones are kept apart."""
         with (self.folder / name).open("rb") as file:
             rows = _READERS[name](file)
-            while chunk := list(islice(rows, self.batch)):
+            while chunk := list(islice(rows, self.batch * batches)):
                 self.done.refused += [(name, row) for row in chunk if isinstance(row, Refusal)]
                 yield [row for row in chunk if not isinstance(row, Refusal)]
 
@@ -273,7 +277,7 @@ class _Loader:
     def shipments(self) -> None:
         """Registers shipments by account; one whose final place has no known zone is refused (R1.16)."""
         count = 0
-        for rows in self._chunks("shipments.csv"):
+        for rows in self._chunks("shipments.csv", batches=_SHIPMENT_BATCHES):
             zones = dict(Place.objects.filter(code__in={_place(r) for r in rows}).values_list("code", "zone"))
             by_tenant: dict[int, dict[str, ShipmentSpec]] = defaultdict(dict)
             for row in rows:
@@ -314,6 +318,14 @@ class _Loader:
             for name in ("received", "accepted", "duplicate", "quarantined"):
                 setattr(self.done, name, getattr(self.done, name) + getattr(message, f"events_{name}"))
             self.tell(f"events.csv: {self.done.received} of {len(self.events)} rows")
+        self._derive()
+
+    def _derive(self) -> None:
+        """What the batches noted is derived now, account by account; workers that run meanwhile share the work."""
+        for tenant_id in active_tenants():
+            with as_tenant(tenant_id):
+                while not touched_derive(at=self.at, portions=_PORTIONS):
+                    self.tell("events.csv: milestones of noted shipments")
 
     def _source(self, key: str) -> Source:
         """The source of that key; one that is not known becomes the operator's, its kind read off its name."""

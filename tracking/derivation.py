@@ -10,19 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.db import connection, models
+import msgspec
+from django.db import connection, models, transaction
+from psycopg import Cursor
 
 from portal.lib.facts import Fact
+from portal.tenancy.bulk import rows_create
 from portal.tenancy.context import scope
 from tracking.effective import Heard, on_time_instant
 from tracking.facts import EtaChanged, MilestoneChanged, MilestoneReached
 from tracking.itinerary import differing, itinerary_rows, itinerary_write, plans
 from tracking.legs import PlannedLeg
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
-from tracking.models import Container, MilestoneRow, Place, Shipment, SightingRow
+from tracking.models import Container, MilestoneRow, Place, Shipment, Touched
 from tracking.partners import anchoring, avpu_places, priority, settings_as_of
 from tracking.types import FinalMilestone, Journey, Load, Milestone, Mode, Sighting
 
@@ -32,6 +36,12 @@ _FIELDS: Final = (
     "laden", "is_transshipment", "mode", "voyage", "vessel_imo", "document_type", "retracts_key", "payload_hash",
     "is_empty", "evidence_ref", "entered_by",
 )  # fmt: skip
+
+
+_SIGHTINGS: Final = (
+    f"select {', '.join(_FIELDS)} from tracking_sightingrow "  # noqa: S608 - names of our own columns
+    "where tenant_id = %s and shipment_id = any(%s)"
+)
 
 
 def sighting_of(row: Mapping[str, Any]) -> Sighting:
@@ -68,12 +78,17 @@ def sighting_of(row: Mapping[str, Any]) -> Sighting:
 
 def sightings_of(shipment_ids: Sequence[int], *, as_of: datetime | None = None) -> dict[int, list[Sighting]]:
     """All stored sightings by shipment, in one query; up to `as_of` when given."""
-    rows = SightingRow.objects.filter(shipment_id__in=shipment_ids)
-    if as_of is not None:
-        rows = rows.filter(recorded_at__lte=as_of)
     found: dict[int, list[Sighting]] = defaultdict(list)
-    for row in rows.values(*_FIELDS):
-        found[row["shipment_id"]].append(sighting_of(row))
+    values: list[Any] = [scope(), list(shipment_ids)]
+    until = ""
+    if as_of is not None:
+        until, values = " and recorded_at <= %s", [*values, as_of]
+    # in binary form and past the ORM: these are the rows of which most are read
+    with transaction.atomic(savepoint=False), connection.wrap_database_errors:
+        assert connection.connection is not None
+        with Cursor(connection.connection) as cursor:
+            for row in cursor.execute(_SIGHTINGS + until, values, binary=True):
+                found[row[1]].append(sighting_of(dict(zip(_FIELDS, row, strict=True))))
     return found
 
 
@@ -149,13 +164,9 @@ def rebuild(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sigh
     """Writes the derived rows of locked shipments anew and returns the facts that are new since the last time."""
     shipment_ids = [s.pk for s in shipments]
     around = replace(surroundings(shipments), plans=plans(shipment_ids))
-    known = {
-        (shipment_id, milestone): act_at
-        for shipment_id, milestone, act_at in MilestoneRow.objects.filter(
-            shipment__in=shipments, container="", act_at__isnull=False
-        ).values_list("shipment_id", "milestone", "act_at")
-    }
-    rows: list[MilestoneRow] = []
+    stored = _stored(shipment_ids)
+    known = {(row[0], row[2]): row[4] for row in stored if not row[1] and row[4] is not None}
+    rows: list[DerivedMilestone] = []
     beside: list[models.Model] = []
     news: list[Fact] = []
     for shipment in shipments:
@@ -164,15 +175,14 @@ def rebuild(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sigh
         rows += own
         beside += others
         news += _news(shipment, own, known, eta_before, around, at)
-    MilestoneRow.objects.filter(shipment__in=shipments)._raw_delete("default")
-    MilestoneRow.objects.bulk_create(rows, batch_size=2_000)
+    _write_milestones(rows, stored)
     itinerary_write(shipment_ids, beside)
     _write_states(shipments)
     return news
 
 
 def _news(
-    shipment: Shipment, rows: Sequence[MilestoneRow], known: Mapping[tuple[int, str], datetime],
+    shipment: Shipment, rows: Sequence[DerivedMilestone], known: Mapping[tuple[int, str], datetime],
     eta_before: datetime | None, around: Surroundings, at: datetime,
 ) -> list[Fact]:  # fmt: skip
     """What changed: milestones reached, their times corrected or withdrawn, the estimate of the final one moved."""
@@ -209,7 +219,7 @@ def _changed(
 
 def _derived(
     shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, at: datetime
-) -> tuple[list[MilestoneRow], list[models.Model]]:
+) -> tuple[list[DerivedMilestone], list[models.Model]]:
     """The milestone rows and the rows beside them of a shipment; its own columns are set, nothing is stored."""
     # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
     latest = max((s.recorded_at for s in listed), default=at)
@@ -224,10 +234,49 @@ _ROW_FIELDS: Final = (
     "container", "milestone", "node", "act_at", "act_source", "act_recorded_at", "est_at", "est_source",
     "est_recorded_at", "pln_at", "precision", "basis", "is_conflict",
 )  # fmt: skip
+_milestone_values: Final = attrgetter("shipment_id", *_ROW_FIELDS)
+
+
+@dataclass(slots=True)
+class DerivedMilestone:
+    """What a MilestoneRow holds, before it is stored; there are many, and few of them are new."""
+
+    shipment_id: int
+    container: str
+    milestone: str
+    node: str
+    act_at: datetime | None
+    act_source: str
+    act_recorded_at: datetime | None
+    precision: str
+    est_at: datetime | None
+    est_source: str
+    est_recorded_at: datetime | None
+    pln_at: datetime | None
+    basis: str
+    is_conflict: bool
+
+
+_Stored = dict[tuple[Any, ...], int]  # (shipment id, *values) -> id
+
+
+def _stored(shipment_ids: Sequence[int]) -> _Stored:
+    """The milestone rows as they stand."""
+    rows = MilestoneRow.objects.filter(shipment_id__in=shipment_ids).values_list("pk", "shipment_id", *_ROW_FIELDS)
+    return {row[1:]: row[0] for row in rows}
+
+
+def _write_milestones(rows: Sequence[DerivedMilestone], stored: _Stored) -> None:
+    """Makes the stored rows equal to these; what is the same already is left alone."""
+    wanted = {_milestone_values(row): row for row in rows}
+    if gone := [pk for values, pk in stored.items() if values not in wanted]:
+        MilestoneRow.objects.filter(pk__in=gone)._raw_delete("default")
+    rows_create([row for values, row in wanted.items() if values not in stored], of=MilestoneRow)
 
 
 def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
-    """Those whose stored rows or columns differ from a full derivation; stores nothing (1.5).
+    """Those whose stored rows or columns differ from a full derivation; stores nothing (1.5). What is noted to be
+    derived in a moment is left out.
 
     The caller holds their locks, or repeats the question for those that are named.
     """
@@ -245,32 +294,36 @@ def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
         if rows != stored[shipment.pk] or any(getattr(anew, n) != getattr(shipment, n) for n in _STATE_FIELDS):
             found.append(shipment)
     apart = differing(shipment_ids, beside) - {s.pk for s in found}
-    return found + [s for s in shipments if s.pk in apart]
+    waiting = _waiting(shipment_ids)
+    return [s for s in [*found, *(s for s in shipments if s.pk in apart)] if s.pk not in waiting]
 
 
-_STATES: Final = """
-update tracking_shipment as s
-   set milestone = n.milestone, milestone_at = n.milestone_at, status = n.status, eta_at = n.eta_at,
-       final_at = n.final_at, punctuality = n.punctuality, last_event_at = n.last_event_at,
-       last_heard_at = n.last_heard_at
-  from unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-              %s::text[], %s::timestamptz[], %s::timestamptz[])
-       as n(id, milestone, milestone_at, status, eta_at, final_at, punctuality, last_event_at, last_heard_at)
- where s.tenant_id = %s and s.id = n.id
-"""
-_STATE_FIELDS: Final = (
-    "pk", "milestone", "milestone_at", "status", "eta_at", "final_at", "punctuality", "last_event_at", "last_heard_at",
-)  # fmt: skip
+def _waiting(shipment_ids: Sequence[int]) -> set[int]:
+    """Those that a large message touched and that are derived in a moment."""
+    notes = Touched.objects.filter(shipments__overlap=list(shipment_ids)).values_list("shipments", flat=True)
+    return {pk for note in notes for pk in note}
+
+
+_STATE_TYPES: Final = {
+    "pk": "bigint", "milestone": "text", "milestone_at": "timestamptz", "status": "text", "eta_at": "timestamptz",
+    "final_at": "timestamptz", "punctuality": "text", "last_event_at": "timestamptz", "last_heard_at": "timestamptz",
+}  # fmt: skip
+_STATE_FIELDS: Final = tuple(_STATE_TYPES)
+_STATES: Final = (
+    f"update tracking_shipment as s set {', '.join(f'{n} = n.{n}' for n in _STATE_FIELDS if n != 'pk')} "  # noqa: S608
+    f"from json_to_recordset(%s) as n({', '.join(f'{name} {kind}' for name, kind in _STATE_TYPES.items())}) "
+    "where s.tenant_id = %s and s.id = n.pk"
+)
 
 
 def _write_states(shipments: Sequence[Shipment]) -> None:
     """The derived columns in one statement; a tenth of the time that an update by cases takes."""
-    columns = [[getattr(s, name) for s in shipments] for name in _STATE_FIELDS]
+    rows = [{name: getattr(s, name) for name in _STATE_FIELDS} for s in shipments]
     with connection.cursor() as cursor:
-        cursor.execute(_STATES, [*columns, scope()])
+        cursor.execute(_STATES, [msgspec.json.encode(rows).decode(), scope()])
 
 
-def _milestone_rows(shipment: Shipment, facts: ShipmentFacts) -> list[MilestoneRow]:
+def _milestone_rows(shipment: Shipment, facts: ShipmentFacts) -> list[DerivedMilestone]:
     rows = [
         _row(shipment, part.container or "", found, found.act)
         for part in facts.containers
@@ -292,9 +345,9 @@ def _milestone_rows(shipment: Shipment, facts: ShipmentFacts) -> list[MilestoneR
     return rows
 
 
-def _row(shipment: Shipment, container: str, found: MilestoneFacts, act: Heard | None) -> MilestoneRow:
-    return MilestoneRow(
-        shipment=shipment,
+def _row(shipment: Shipment, container: str, found: MilestoneFacts, act: Heard | None) -> DerivedMilestone:
+    return DerivedMilestone(
+        shipment_id=shipment.pk,
         container=container,
         milestone=found.milestone.value,
         node=found.node,
@@ -363,7 +416,7 @@ def _holds(shipment: Shipment, instant: datetime) -> bool:
     return instant < shipment.due_at if shipment.due_is_exclusive else instant <= shipment.due_at
 
 
-def _reached(shipment: Shipment, row: MilestoneRow, around: Surroundings) -> MilestoneReached:
+def _reached(shipment: Shipment, row: DerivedMilestone, around: Surroundings) -> MilestoneReached:
     assert row.act_at is not None
     zone = around.zone(row.node)
     local = row.act_at.astimezone(zone)

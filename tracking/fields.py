@@ -13,13 +13,14 @@ from tracking.reasons import Reason, sentence
 from tracking.types import Subject
 
 # Characters: the standard's limits, and for ids what can be kept. Names are DCSA's; others may have 100.
-_MOST: Final = {
+MOST: Final = {
     "eventID": 500, "equipmentReference": 15, "facilityCode": 32, "facilityCodeListProvider": 16, "UNLocationCode": 16,
     "vesselIMONumber": 12, "vesselName": 80, "transportCallID": 100, "documentID": 100, "delayReasonCode": 16,
     "documentReferenceValue": 64, "carrierBookingReference": 64, "transportDocumentReference": 64,
     "referenceValue": 100, "eventDateTime": 64, "eventCreatedDateTime": 64,
     "exportVoyageNumber": 50, "importVoyageNumber": 50, "carrierVoyageNumber": 50,
 }  # fmt: skip
+MOST_USUAL: Final = 100
 _REMARK: Final = 250  # free text is never a reason to refuse; more than this is cut
 _FRAGMENT: Final = 2_000
 LARGEST: Final = 64 * 1024  # characters of one event, without the lists of what it refers to
@@ -57,7 +58,7 @@ def text_of(data: Fields, name: str, at: str) -> str | None:
     if not isinstance(value, str):
         raise Fault(Reason.WRONG_TYPE, f"{at}.{name}", f"It is {type_name(value)}; text is expected.")
     text = value.strip()
-    if len(text) > _MOST.get(name, 100):
+    if len(text) > MOST.get(name, MOST_USUAL):
         raise Fault(Reason.TOO_LONG, f"{at}.{name}", f"It has {len(text)} characters.")
     return text or None
 

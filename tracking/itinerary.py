@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import models
 
+from portal.tenancy.bulk import rows_create
 from tracking.effective import live_versions
 from tracking.estimates import estimates
 from tracking.legs import LegFacts, PlannedLeg, legs_as_they_went
@@ -119,7 +120,7 @@ def itinerary_write(shipment_ids: Sequence[int], rows: Iterable[models.Model]) -
         if gone:
             model._default_manager.filter(pk__in=gone).delete()
         if fresh:
-            model._default_manager.bulk_create(fresh, batch_size=2_000)
+            rows_create(fresh)
 
 
 def differing(shipment_ids: Sequence[int], rows: Iterable[models.Model]) -> set[int]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from portal.outbox.handlers import due_work, handler
+from portal.outbox.handlers import TryAgain, due_work, handler
 from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, scope
 from portal.tenancy.selectors import operator_zone
 from tracking import inbox, poller
 from tracking.ingest import message_process
+from tracking.ingest.touched import WORK, touched_derive, touched_waits
 from tracking.models import Shipment
 from tracking.services import (
     batch_step,
@@ -22,6 +23,9 @@ from tracking.services import (
 )
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
+_PORTIONS: Final = 30  # a few seconds' work
+_SOON: Final = timedelta(seconds=1)
+_FORGOTTEN: Final = timedelta(minutes=5)
 
 
 @handler("tracking.process_message")
@@ -34,6 +38,20 @@ def process_message(payload: dict[str, Any], at: datetime) -> None:
 def match_waiting(payload: dict[str, Any], at: datetime) -> None:
     """Tries waiting events again: those of a message, or those that name one of the references."""
     waiting_match(refs=payload.get("refs", "").split(), message=payload.get("message", ""), at=at)
+
+
+@handler(WORK, own_transactions=True)
+def derive_touched(payload: dict[str, Any], at: datetime) -> None:
+    """Derives shipments that were noted by large messages; what is too much for once goes on at once."""
+    if not touched_derive(at=at, portions=_PORTIONS):
+        raise TryAgain("more shipments wait to be derived", due_at=at + _SOON)
+
+
+@due_work("tracking.touched")
+def touched_due(at: datetime) -> None:
+    """Notes are cleared away by the work that came with them; what is left behind for minutes is asked for again."""
+    if scope() != OPERATOR_ID and touched_waits(until=at - _FORGOTTEN):
+        enqueue(WORK, key=f"again:{at:%Y-%m-%dT%H:%M}", at=at)
 
 
 @due_work("tracking.derivation_check")

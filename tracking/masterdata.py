@@ -27,16 +27,18 @@ def codes_note(events: Sequence[CanonicalEvent], *, source: str, is_operators: b
     fresh: dict[tuple[str, str], models.Model] = {}
     seen: dict[str, Any] = {"needs_review": True, "seen_at": at, "seen_from": source if is_operators else ""}
     for event in events:
-        if event.place and (is_operators or locode_ok(event.place)):
-            country = event.place[:2] if locode_ok(event.place) else ""
-            fresh["place", event.place] = Place(code=event.place[:16], name=event.place[:16], country=country, **seen)
-            if event.facility and (is_operators or len(event.facility) <= 6):
-                fresh["terminal", f"{event.place} {event.facility}"] = Terminal(
-                    place=event.place, code=event.facility, provider=event.facility_provider or "", **seen
+        place, facility, imo = event.place, event.facility, event.vessel_imo
+        if place and (is_operators or locode_ok(place)):
+            if ("place", place) not in _known:
+                country = place[:2] if locode_ok(place) else ""
+                fresh["place", place] = Place(code=place[:16], name=place[:16], country=country, **seen)
+            if facility and ("terminal", f"{place} {facility}") not in _known and (is_operators or len(facility) <= 6):
+                fresh["terminal", f"{place} {facility}"] = Terminal(
+                    place=place, code=facility, provider=event.facility_provider or "", **seen
                 )
-        if event.vessel_imo and len(event.vessel_imo) <= 8 and (is_operators or imo_ok(event.vessel_imo)):
-            told = {**seen, "needs_review": not imo_ok(event.vessel_imo)}
-            fresh["vessel", event.vessel_imo] = Vessel(imo=event.vessel_imo, name=(event.vessel or "")[:80], **told)
+        if imo and ("vessel", imo) not in _known and len(imo) <= 8 and (is_operators or imo_ok(imo)):
+            told = {**seen, "needs_review": not imo_ok(imo)}
+            fresh["vessel", imo] = Vessel(imo=imo, name=(event.vessel or "")[:80], **told)
     _keep(fresh)
 
 

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from portal.lib import ids
 from tracking.types import CanonicalEvent, Kind
 
+_sorted = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
 _INLAND: Final = frozenset({"TRUCK", "RAIL"})
 _EARLY_START: Final = timedelta(days=30)  # an event may precede a booking that was entered late
 
@@ -50,14 +53,19 @@ def voyage_ref(imo: str | None, voyage: str | None) -> set[tuple[str, str]]:
 
 def levels(event: CanonicalEvent) -> list[set[tuple[str, str]]]:
     """The event's references, the surest first: shipment, paper, container, vessel call."""
-    bookings = [event.booking, *(value for kind, value in event.references if kind == "BKG")]
-    bills = [event.bill_of_lading, *(value for kind, value in event.references if kind == "TRD")]
-    paper = _refs("BOOKING", *bookings) | _refs("MBL", *bills) | _refs("HBL", *bills)
+    bookings, bills = [event.booking], [event.bill_of_lading]
+    for kind, value in event.references:
+        if kind == "BKG":
+            bookings.append(value)
+        elif kind == "TRD":
+            bills.append(value)
     found = [
-        _refs("SHIPMENT", event.shipment_ref),
-        paper,
+        _refs("SHIPMENT", event.shipment_ref) if event.shipment_ref else set(),
+        _refs("BOOKING", *bookings),
         _refs("CONTAINER", event.container, *event.equipment),
     ]
+    if len(bills) > 1 or bills[0]:
+        found[1] |= _refs("MBL", *bills) | _refs("HBL", *bills)
     if event.kind == Kind.TRANSPORT:
         found.append(voyage_ref(event.vessel_imo, event.voyage))
     return found
@@ -73,26 +81,50 @@ def ref_text(ref: tuple[str, str]) -> str:
     return f"{ref[0]}:{ref[1]}"
 
 
-def concerned(event: CanonicalEvent, event_time: datetime | None, candidates: Sequence[Candidate]) -> list[int]:
-    """The ids of the tenant's shipments that the event speaks of, in id order (R1.0)."""
-    shipment, paper, boxes, call = [*levels(event), set(), set()][:4]
+class Candidates:
+    """Shipments of one tenant by what they are called, so that many events are matched without asking each of all."""
+
+    def __init__(self, listed: Iterable[Candidate], wanted: Set[tuple[str, str]] | None = None) -> None:
+        """`wanted`: the references that will be asked for; None: any may be."""
+        self.by_id = {c.shipment_id: c for c in listed}
+        self._by_ref: dict[tuple[str, str], list[Candidate]] = {}
+        for candidate in self.by_id.values():
+            for ref in candidate.refs if wanted is None else candidate.refs & wanted:
+                self._by_ref.setdefault(ref, []).append(candidate)
+
+    def having(self, wanted: Iterable[tuple[str, str]]) -> list[Candidate]:
+        """Those that carry one of these references, in no order."""
+        lists = [found for ref in wanted if (found := self._by_ref.get(ref)) is not None]
+        if len(lists) <= 1:
+            return lists[0] if lists else []
+        return list({c.shipment_id: c for found in lists for c in found}.values())
+
+
+def concerned(
+    event: CanonicalEvent,
+    event_time: datetime | None,
+    candidates: Candidates,
+    *,
+    named: Sequence[Set[tuple[str, str]]] | None = None,
+) -> list[int]:
+    """The ids of the tenant's shipments that the event speaks of, in id order (R1.0). `named`: its `levels`."""
+    shipment, paper, boxes, call = [*(levels(event) if named is None else named), set(), set()][:4]
     if shipment:
-        named = [c for c in candidates if c.has(shipment)]
-        return sorted(c.shipment_id for c in named)
-    if paper and (by_paper := [c for c in candidates if c.has(paper)]):
+        return sorted(c.shipment_id for c in candidates.having(shipment))
+    if paper and (by_paper := candidates.having(paper)):
         with_box = [c for c in by_paper if c.has(boxes)]
         return sorted(c.shipment_id for c in (with_box or by_paper))
     if boxes:
         # a shipment that is known under another booking or bill is not meant; but hauliers and railways write their own
         # bills, which say nothing about the ocean carrier's
         kinds = set() if event.mode in _INLAND else {kind for kind, _value in paper}
-        free = [c for c in candidates if c.has(boxes) and not (kinds & c.kinds() & {"BOOKING", "MBL"})]
+        free = [c for c in candidates.having(boxes) if not (kinds & c.kinds() & {"BOOKING", "MBL"})]
         chosen = {_journey_of_box(box, event_time, free) for box in boxes}
         found = {i for i in chosen if i is not None}
         if found:
             return sorted(found | _sharing(boxes, found, free))
     if call and event.place:
-        return sorted(c.shipment_id for c in candidates if c.has(call) and event.place in c.calls)
+        return sorted(c.shipment_id for c in candidates.having(call) if event.place in c.calls)
     return []
 
 
@@ -108,7 +140,7 @@ def _journey_of_box(box: tuple[str, str], event_time: datetime | None, candidate
     return min(soon, key=lambda c: (c.starts_at or event_time, c.shipment_id)).shipment_id if soon else None
 
 
-def _sharing(boxes: set[tuple[str, str]], found: set[int], candidates: Sequence[Candidate]) -> set[int]:
+def _sharing(boxes: Set[tuple[str, str]], found: set[int], candidates: Sequence[Candidate]) -> set[int]:
     """LCL: all cargo in the box travels with it. The same box on the same voyage, or where none is known begun within
     the same month, is the same journey (1.1).
     """
@@ -176,15 +208,22 @@ def _details_3(details: Mapping[str, Any], own: set[str]) -> dict[str, Any]:
     return part
 
 
+def payload_text(part: Mapping[str, Any]) -> bytes:
+    """The part as JSON with sorted keys: what is stored, and what its digest is taken of."""
+    try:
+        return _sorted(part)
+    except (OverflowError, msgspec.MsgspecError):  # a whole number of more than 64 bits
+        return json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+
+
 def payload_digest(part: Mapping[str, Any]) -> str:
     """SHA-256 over the part with sorted keys (R1.2)."""
-    text = json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(payload_text(part)).hexdigest()
 
 
 def natural_key(source: str, event: CanonicalEvent, event_time: datetime | None) -> str:
     """The digest of the natural key (R1.2): what stands for a message without an id, and finds repeats."""
-    minute = "" if event_time is None else event_time.strftime("%Y-%m-%dT%H:%M")
+    minute = "" if event_time is None else event_time.isoformat()[:16]
     if event.document_type is not None:
         subject = f"{event.document_type}:{event.document_id or ''}"
     else:

@@ -66,7 +66,9 @@ def timed(
             return Timed(event, instant, name, refused=Reason.FUTURE_ACTUAL)
         classifier = Classifier.EST
         warnings.append(Reason.FUTURE_ACT_AS_EST)
-    return Timed(replace(event, classifier=classifier, warnings=tuple(warnings)), instant, name)
+    if classifier != event.classifier or len(warnings) > len(event.warnings):
+        event = replace(event, classifier=classifier, warnings=tuple(warnings))
+    return Timed(event, instant, name)
 
 
 def _local_instant(event: CanonicalEvent, zone: ZoneInfo, warnings: list[str]) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import csv
+import heapq
 import itertools
 import random
 from collections.abc import Iterator
@@ -196,8 +197,8 @@ def generate(
     out.mkdir(parents=True, exist_ok=True)
     start = until - timedelta(days=MONTHS * 30 + 60)
     world = World(shipments=shipments, accounts=accounts, seed=seed, start=start, prefix=prefix)
-    events: list[tuple[datetime, int, str]] = []
     names: list[str] = []
+    events = Sorter(out)
     with (out / "shipments.csv").open("w", encoding="utf-8", newline="") as file:
         writer: Any = None
         for row, told in world.rows():
@@ -207,12 +208,43 @@ def generate(
                 names = names or list(event)
                 if event["recorded_at"] <= until:
                     texts = [stamp(v) if isinstance(v, datetime) else v for v in event.values()]
-                    events.append((event["recorded_at"], len(events), ",".join(texts)))
-    events.sort()
+                    events.add(f"{event['recorded_at']:%Y%m%d%H%M%S%f}", ",".join(texts))
     with (out / "events.csv").open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(names) + "\n")
-        file.writelines(f"{line}\n" for _at, _n, line in events)
-    return {**_small_files(out, world, start), "shipments": shipments, "events": len(events)}
+        file.writelines(events.lines())
+    return {**_small_files(out, world, start), "shipments": shipments, "events": events.count}
+
+
+class Sorter:
+    """Lines in the order of their keys, equal ones in that of adding; on disk beyond a part, so memory stays flat."""
+
+    PART = 200_000
+
+    def __init__(self, folder: Path) -> None:
+        self.count, self._folder = 0, folder
+        self._held: list[str] = []
+        self._parts: list[Path] = []
+
+    def add(self, key: str, line: str) -> None:
+        """One line; keys are as long as each other."""
+        self._held.append(f"{key}{self.count:012d}\t{line}\n")
+        self.count += 1
+        if len(self._held) >= self.PART:
+            self._parts.append(self._folder / f".part-{len(self._parts)}")
+            self._parts[-1].write_text("".join(sorted(self._held)), encoding="utf-8")
+            self._held.clear()
+
+    def lines(self) -> Iterator[str]:
+        """All lines with their line ends; the parts on disk are gone afterwards."""
+        files = [path.open(encoding="utf-8") for path in self._parts]
+        try:
+            for line in heapq.merge(*files, sorted(self._held)):
+                yield line.partition("\t")[2]
+        finally:
+            for file in files:
+                file.close()
+            for path in self._parts:
+                path.unlink()
 
 
 def _writer(file: Any, row: dict[str, str]) -> Any:

@@ -6,7 +6,7 @@ Storing and sending them is portal.outbox's business. Fields are plain JSON valu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -39,7 +39,7 @@ class Fact:
 
     def plain(self) -> dict[str, Any]:
         """JSON values by field name."""
-        data = asdict(self)
+        data = {f.name: getattr(self, f.name) for f in fields(self)}  # plain values: nothing to copy deeper
         data["occurred_at"] = self.occurred_at.isoformat()
         return data
 

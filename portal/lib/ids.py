@@ -31,5 +31,7 @@ def digest(text: str | bytes) -> str:
 
 def reference(text: str) -> str:
     """A reference as it is compared: upper case, ASCII letters and digits only."""
+    if text.isascii() and text.isalnum():
+        return text.upper()
     # first what is left out: a letter such as ß would become two, and what fitted its column would no longer fit
     return _NOT_REFERENCE.sub("", text).upper()

@@ -17,8 +17,10 @@ from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.lib.facts import Audience, Fact, all_facts
 from portal.outbox.models import Heartbeat, OutboxRow, RowKind, RowState
+from portal.tenancy.bulk import rows_create
 
 _LONGEST_KEY: Final = 200
+_FEW: Final = 20
 HISTORY: Final = timedelta(hours=72)  # facts older than this when recorded are no news (R1.1)
 STALE: Final = timedelta(hours=72)  # nor are facts that nobody could be told of for so long (O9)
 
@@ -96,7 +98,9 @@ def _fitting(key: str) -> str:
 def _write(rows: list[OutboxRow]) -> None:
     if not connection.in_atomic_block:
         raise OutsideTransaction
-    if rows:
+    if len(rows) > _FEW:
+        rows_create(rows, ignore_conflicts=True)
+    elif rows:
         OutboxRow.objects.bulk_create(rows, ignore_conflicts=True)
 
 

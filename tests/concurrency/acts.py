@@ -49,6 +49,15 @@ def work(*, tenant: int, message: str, at: str) -> None:
         row_run(row_id=row.pk, at=datetime.fromisoformat(at))
 
 
+def run(*, tenant: int, row: int, at: str) -> None:
+    """The worker's part for one row of the outbox."""
+    from portal.outbox.runner import row_run
+    from portal.tenancy.context import as_tenant
+
+    with as_tenant(tenant):
+        row_run(row_id=row, at=datetime.fromisoformat(at))
+
+
 def close(*, tenant: int, period: str, at: str) -> None:
     """A month is closed."""
     from kpis.services import month_close
@@ -81,7 +90,7 @@ def approve(*, tenant: int, credit: str, actor: str, at: str) -> None:
         credit_approve(public_id=credit, actor=second, at=datetime.fromisoformat(at))
 
 
-ACTS = {act.__name__: act for act in (post, callback, work, close, assess, approve)}
+ACTS = {act.__name__: act for act in (post, callback, work, run, close, assess, approve)}
 
 
 def killed(act: str, point: str, **values: Any) -> int:

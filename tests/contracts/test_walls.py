@@ -175,7 +175,9 @@ def test_the_roles_can_do_what_they_should_and_no_more() -> None:
     assert rows[app] == (False, False, False, False)
     assert rows[operator] == (False, True, False, False)
     assert rows[owner] == (False, False, False, False)
-    owned = ask("select count(*) from pg_class where relowner = (select oid from pg_roles where rolname = %s)", app)
+    # what a session keeps to itself, such as the table in which large messages wait for a moment, is behind no wall
+    owned = ask("select count(*) from pg_class where relpersistence <> 't' "
+                "and relowner = (select oid from pg_roles where rolname = %s)", app)  # fmt: skip
     assert owned == [(0,)]
     assert ask("select pg_has_role(%s, %s, 'member')", app, operator) == [(False,)]
     assert ask("select has_schema_privilege(%s, 'public', 'create')", app) == [(False,)]

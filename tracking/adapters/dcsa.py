@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from tracking import codes, identifiers, statuses, strictjson
+from tracking import codes, identifiers, quickdcsa, statuses, strictjson
 from tracking.dialects import Dialect, begins_with, dialect_of
 from tracking.fields import (
     LARGEST,
@@ -65,12 +65,14 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
     items = _items(strictjson.loads(raw))
     large = len(raw) > LARGEST
     escaped = b"\\u" in raw  # only an escape can bring in what UTF-8 text and JSON strings cannot hold
-    dialects = [dialect_of(item) for item in items]
+    is_usual = not escaped and all(listed != "dcsa" for listed, _agency, _code in partner.status)
+    usual = [quickdcsa.event(item, number) if is_usual else None for number, item in enumerate(items)]
+    dialects = [Dialect.STABLE if quick else dialect_of(item) for item, quick in zip(items, usual, strict=True)]
     if items and Dialect.STABLE not in dialects:
         raise Unreadable(Reason.UNSUPPORTED_DIALECT, _refuse_dialect(dialects[0]))
     events: list[CanonicalEvent] = []
     refusals: list[Refusal] = []
-    for number, (item, dialect) in enumerate(zip(items, dialects, strict=True)):
+    for number, (item, dialect, quick) in enumerate(zip(items, dialects, usual, strict=True)):
         at = f"$[{number}]"
         try:
             if dialect != Dialect.STABLE:
@@ -79,7 +81,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
                 storable(item, at)
             if large and isinstance(item, dict):
                 bounded({k: v for k, v in item.items() if k not in _REFERENCES}, at)
-            events.append(_event(item, at, partner))
+            events.append(quick or _event(item, at, partner))
         except Fault as fault:
             refusals.append(
                 Refusal(

@@ -6,7 +6,7 @@ Values alone; what becomes of an item is decided in run.py and tenant_run.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -34,7 +34,9 @@ class Item:
     refused: Refusal | None = None
     accepted: bool = False
     known: bool = False  # some tenant has this very version already
+    named: Sequence[Set[tuple[str, str]]] = ()  # the references it names, the surest first
     all_refs: frozenset[tuple[str, str]] = frozenset()  # everything that could match it
+    keys: tuple[str, ...] = ()  # its own key, and that of the event it withdraws
 
     @property
     def refs(self) -> set[str]:
@@ -59,10 +61,10 @@ def rounds(items: Sequence[Item]) -> list[list[Item]]:
     seen: dict[str, tuple[int, frozenset[tuple[str, str]]]] = {}
     for item in items:
         number = 0
-        for key in event_keys(item):
+        for key in item.keys:
             before, refs = seen.get(key, (0, item.all_refs))
             number = max(number, before if refs == item.all_refs else min(before + 1, _MOST_ROUNDS - 1))
-        for key in event_keys(item):
+        for key in item.keys:
             seen[key] = (number, item.all_refs)
         parts.extend([] for _n in range(number + 1 - len(parts)))
         parts[number].append(item)
@@ -82,11 +84,3 @@ def waits_for(item: Item) -> dict[str, str]:
     if item.refused is not None and item.refused.code == Reason.NO_ZONE and event is not None and event.place:
         return {"listed": PLACES, "agency": "", "code": event.place[:40]}
     return {"listed": "", "agency": "", "code": ""}
-
-
-def event_keys(item: Item) -> set[str]:
-    """Its own key and that of the event it withdraws."""
-    keys = {item.event_key}
-    if item.event and item.event.retracts:
-        keys.add(matching.id_key(item.event.retracts))
-    return keys

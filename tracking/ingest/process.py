@@ -30,13 +30,17 @@ declare("ingest.before_answer", "what the sender is to be told is committed, the
 
 
 @transaction.atomic
-def message_process(*, public_id: str, at: datetime) -> InboundMessage:
-    """Applies a received message in the entered scope of its source; a second call changes nothing (G2, O3)."""
-    message = (
-        InboundMessage.objects.select_for_update(of=("self",)).select_related("source", "raw").get(public_id=public_id)
-    )
+def message_process(*, public_id: str, at: datetime, body: bytes | None = None) -> InboundMessage:
+    """Applies a received message in the entered scope of its source; a second call changes nothing (G2, O3).
+
+    `body`: its bytes, when the caller has them at hand and they need not be fetched.
+    """
+    rows = InboundMessage.objects.select_for_update(of=("self",)).select_related("source", "raw")
+    message = (rows if body is None else rows.defer("raw__body")).get(public_id=public_id)
     if message.state != MessageState.RECEIVED:
         return message
+    if body is not None:
+        message.raw.body = body
     fault("ingest.before_apply")
     run = Run(source=message.source, message=message, at=at, own_tenant=own_tenant())
     items = run.apply(acknowledge(message, message_read(message), at))
@@ -111,7 +115,7 @@ def _still_refused(row: Quarantined, item: Item, at: datetime) -> None:
 
 def _again(run: Run, row: Quarantined, read: dict[int, Parsed]) -> list[Item]:
     if row.event is not None:
-        return run._timed(Parsed(events=(event_from_json(row.event),)))
+        return run.timed_items(Parsed(events=(event_from_json(row.event),)))
     if row.message_id not in read:
         row.message.source = row.source
         read[row.message_id] = message_read(row.message)
@@ -119,12 +123,12 @@ def _again(run: Run, row: Quarantined, read: dict[int, Parsed]) -> list[Item]:
     named = anchor(row.position)
     readable = [e for e in parsed.events if anchor(e.position) == named]
     if readable:
-        return run._timed(Parsed(events=tuple(readable)))
+        return run.timed_items(Parsed(events=tuple(readable)))
     same = [r for r in parsed.refusals if anchor(r.position) == named]
     if not same and named != whole(named):
         # what refused an EDI message as a whole (its envelope, a code in its head) is mended: every event of it
         freed = [e for e in parsed.events if whole(e.position) == whole(named)]
         if freed:
-            return run._timed(Parsed(events=tuple(freed)))
+            return run.timed_items(Parsed(events=tuple(freed)))
     same = same or list(parsed.refusals)[:1]
     return [Item(position=row.position, refused=r) for r in same[:1]]

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from portal.tenancy.context import as_tenant
 from portal.tenancy.selectors import tenant_current
-from tracking.derivation import sightings_of
 from tracking.ingest.items import Item
 from tracking.ingest.process import own_tenant
 from tracking.ingest.run import Run, keep_out, unmatched
@@ -44,17 +43,15 @@ def message_rehearse(*, source: Source, parsed: Parsed, at: datetime) -> list[Re
     An event that stands in the message twice for different shipments is judged as if it came once.
     """
     run = Run(source=source, message=InboundMessage(source=source), at=at, own_tenant=own_tenant())
-    items = run._timed(parsed)
+    items = run.timed_items(parsed)
     if source.all_or_nothing:
         keep_out(items, parsed.refusals)
     usable = [i for i in items if i.refused is None]
     met: dict[str, list[Met]] = defaultdict(list)
     forbidden: set[str] = set()
-    told_to = run._tenants_of_events(usable)
-    run.tips = run._tips(told_to, usable)
-    for tenant_id in sorted(told_to | run._tenants_of_references(usable)):
+    for tenant_id, own, versions in run.concerned(usable):
         with as_tenant(tenant_id):
-            part = _TenantRehearsal(run, usable, authorised=run._may_report_on(tenant_id))
+            part = _TenantRehearsal(run, own, versions=versions, authorised=run.may_report_on(tenant_id))
             part.apply()
             forbidden |= part.forbidden
             for position, shipments in part.met().items():
@@ -73,12 +70,9 @@ class _TenantRehearsal(TenantRun):
 
     def apply(self) -> None:
         """Marks the items; notes which shipments each would reach."""
-        candidates, versions = self._candidates(), self._earlier_versions()
-        wanted = self._wanted(candidates, versions)
-        touched = sorted({i for item, now in wanted for i in now | self._earlier(item, versions)})
-        self.reached = {item.position: now | self._earlier(item, versions) for item, now in wanted}
-        if touched:
-            self._rows(wanted, versions, {c.shipment_id: c.refs for c in candidates}, sightings_of(touched))
+        wanted = self.wanted()
+        self.reached = {item.position: now | self.earlier(item) for item, now in wanted}
+        self._rows(wanted)
 
     def met(self) -> dict[str, list[Met]]:
         """Position -> the shipments, in the words of a page."""

@@ -9,18 +9,19 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import Max
 
 from portal.outbox.services import emit_all, enqueue
-from portal.tenancy.context import OPERATOR_ID, as_tenant
+from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.services import SYSTEM
 from tracking import matching
 from tracking.canonical import event_to_json
 from tracking.derivation import rebuild
+from tracking.ingest import store
 from tracking.ingest.channels import NO_FEED
 from tracking.ingest.heard import heard_note
-from tracking.ingest.items import Item, distinct_positions, event_keys, rounds, waits_for, withdrawn
-from tracking.ingest.tenant_run import TenantRun
+from tracking.ingest.items import Item, distinct_positions, rounds, waits_for, withdrawn
+from tracking.ingest.tenant_run import TenantRun, Version, Versions, versions_of
+from tracking.ingest.touched import touched_note
 from tracking.masterdata import codes_note
 from tracking.models import InboundMessage, Place, Quarantined, QuarantineState, Shipment, SightingRow, Source, ZoneRule
 from tracking.reasons import Reason, sentence
@@ -28,11 +29,39 @@ from tracking.timing import Timed, timed
 from tracking.types import CanonicalEvent, Parsed, Precision, Refusal, Sighting
 
 MAX_FRAGMENT: Final = 2_000
+LARGE: Final = 50  # more events than this in one message are copied, and their shipments derived a little later
 _BUCKETS: Final = 32
 _SET_ASIDE: Final[dict[str, object]] = {
     "state": QuarantineState.DISCARDED, "decided_by": SYSTEM, "decision": Reason.NOT_TRACKED.value,
 }  # fmt: skip
 _LOCKS: Final = "select pg_advisory_xact_lock(hashtextextended(%s, b)) from unnest(%s::bigint[]) as b"
+
+
+_JOIN: Final = "\x1f"
+_WHOSE: Final = """
+select 'event', e.event_key, e.tenant_id from plimsoll_tenants_of_events(%s, string_to_array(%s, E'\\x1f')) e
+union all
+select 'reference', r.ref, r.tenant_id from plimsoll_tenants_of_references(string_to_array(%s, E'\\x1f')) r
+union all
+select 'withdrawal', unnest(q.refs), q.tenant_id from tracking_quarantined q
+ where q.tenant_id = %s and q.source_id = %s and q.state = 'OPEN' and q.reason = %s
+   and q.refs && string_to_array(%s, E'\\x1f')::varchar[]
+"""
+_VERSIONS: Final = """
+select event_key, shipment_id, payload_hash, source_created_at, is_empty, retracts
+  from tracking_sightingrow
+ where tenant_id = %s and source = %s and event_key = any (string_to_array(%s, E'\\x1f'))
+"""
+
+Ref = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Whose:
+    """Of a part of a message: each tenant's items, and the events that it holds a version of."""
+
+    items: dict[int, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    told: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 @dataclass(slots=True)
@@ -49,10 +78,15 @@ class Run:
     touched: dict[int, dict[int, tuple[Shipment, list[Sighting]]]] = field(default_factory=lambda: defaultdict(dict))
     tips: Mapping[str, datetime] = field(default_factory=dict)
     dead: Mapping[str, SightingRow] = field(default_factory=dict)  # event key -> what withdrew it
+    withdrawals: set[str] = field(default_factory=set)  # what waiting retractions wait for, of the events at hand
+    is_large: bool = False  # copied, and derived a little later
+    lines: dict[int, list[str]] = field(default_factory=dict)  # tenant -> rows to be copied
+    stored: int = 0
+    noted: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # tenant -> shipments
 
     def apply(self, parsed: Parsed) -> list[Item]:
         """All events and refusals of the message, each with its outcome."""
-        items = self._timed(parsed)
+        items = self.timed_items(parsed)
         if self.source.all_or_nothing:
             keep_out(items, parsed.refusals)
         self.apply_items(items)
@@ -65,36 +99,61 @@ class Run:
     def apply_items(self, items: Sequence[Item]) -> None:
         """Stores what concerns each tenant and marks the items; those that match nobody are refused."""
         usable = [i for i in items if i.refused is None]
+        self.is_large = len(usable) > LARGE
         forbidden: set[str] = set()
-        self._wait_for_versions({k for i in usable for k in event_keys(i)})
+        self._wait_for_versions({k for i in usable for k in i.keys})
         for part in rounds(usable):
-            told_to = self._tenants_of_events(part)
-            self.tips, self.dead = self._tips(told_to, part), self._dead(told_to, part)
-            for tenant_id in sorted(told_to | self._tenants_of_references(part)):
+            for tenant_id, own, versions in self.concerned(part):
                 with as_tenant(tenant_id):
-                    run = TenantRun(self, part, authorised=self._may_report_on(tenant_id))
+                    run = TenantRun(self, own, versions=versions, authorised=self.may_report_on(tenant_id))
                     run.apply()
                     forbidden |= run.forbidden
-        self._derive()
+            self._take_over()
+        self._settle()
         for item in usable:
             if not item.accepted and not item.known:
                 item.refused = unmatched(item, forbidden)
 
-    def _derive(self) -> None:
-        """The state of every shipment that heard something new, once, when all parts of the message are stored: what is
-        told does not hang on how a message was cut into parts (G3).
-        """
-        for tenant_id, touched in sorted(self.touched.items()):
+    def concerned(self, items: Sequence[Item]) -> list[tuple[int, list[Item], Versions]]:
+        """The tenants that these items may concern, in id order: each with its own items, and what it holds of them."""
+        whose = self._whose(items)
+        versions = {tenant_id: self._versions(tenant_id, keys) for tenant_id, keys in sorted(whose.told.items())}
+        self.tips, self.dead = _tips(versions.values()), self._dead(whose.told, items)
+        return [(tenant_id, own, versions.get(tenant_id, {})) for tenant_id, own in sorted(whose.items.items())]
+
+    def _take_over(self) -> None:
+        """Stores what the tenants' parts of a large run left behind: copied together, taken over one by one."""
+        if not self.lines:
+            return
+        whose = sorted(self.lines.items())
+        store.sightings_copy((line for _tenant, lines in whose for line in lines), first=self.stored)
+        for tenant_id, lines in whose:
             with as_tenant(tenant_id):
-                shipments = [shipment for _pk, (shipment, _told) in sorted(touched.items())]
-                news = rebuild(shipments, {pk: told for pk, (_s, told) in touched.items()}, at=self.at)
+                taken = store.sightings_take(first=self.stored)
+            assert taken == len(lines), f"{taken} of {len(lines)} rows were stored"
+        self.stored += sum(len(lines) for _tenant, lines in whose)
+        self.lines.clear()
+
+    def _settle(self) -> None:
+        """The state of every shipment that heard something new, once, when all parts of the message are stored: what is
+        told does not hang on how a message was cut into parts (G3). Of a large run it is worked out a little later, so
+        that news of many messages about one shipment are worth one derivation.
+        """
+        for tenant_id in sorted({*self.touched, *self.noted}):
+            with as_tenant(tenant_id):
                 if self.message.channel not in NO_FEED:
                     heard_note(self.source, self.message.received_at)
-                if not self.quiet:
-                    emit_all(news, at=self.at)
+                if self.noted[tenant_id]:
+                    touched_note(self.noted[tenant_id], message=self.message.public_id, is_quiet=self.quiet, at=self.at)
+                if touched := self.touched[tenant_id]:
+                    shipments = [shipment for _pk, (shipment, _told) in sorted(touched.items())]
+                    news = rebuild(shipments, {pk: told for pk, (_s, told) in touched.items()}, at=self.at)
+                    if not self.quiet:
+                        emit_all(news, at=self.at)
         self.touched.clear()
+        self.noted.clear()
 
-    def _may_report_on(self, tenant_id: int) -> bool:
+    def may_report_on(self, tenant_id: int) -> bool:
         """Whether the partner table names the account, or names none (G11)."""
         return not self.source.account_ids or tenant_id in self.source.account_ids
 
@@ -105,36 +164,74 @@ class Run:
         buckets = sorted({int(key[:2], 16) % _BUCKETS for key in keys})
         if buckets:
             with connection.cursor() as cursor:
-                cursor.execute(_LOCKS, [f"ingest {self.source.key}", buckets])
+                make = f"{store.waiting_table()}; " if self.is_large else ""
+                cursor.execute(make + _LOCKS, [f"ingest {self.source.key}", buckets])
 
-    def _tips(self, tenants: Iterable[int], items: Sequence[Item]) -> dict[str, datetime]:
-        """event key -> when its newest version that says something was created, whoever it concerned (R1.3)."""
-        tips: dict[str, datetime] = {}
-        for tenant_id in sorted(tenants):
-            with as_tenant(tenant_id):
-                told = SightingRow.objects.filter(
-                    source=self.source.key, event_key__in={i.event_key for i in items}, is_empty=False, retracts="",
-                    source_created_at__isnull=False,
-                )  # fmt: skip
-                for key, newest in told.values_list("event_key").annotate(newest=Max("source_created_at")):
-                    tips[key] = max(newest, tips.get(key, newest))
-        return tips
+    def _whose(self, items: Sequence[Item]) -> Whose:
+        """The tenants that have one of the references, or a version of one of the events (ids only, T3)."""
+        keys = sorted({k for i in items for k in i.keys})
+        refs = [] if self.own_tenant is not None else sorted(frozenset[Ref]().union(*(i.all_refs for i in items)))
+        with connection.cursor() as cursor:
+            cursor.execute(_WHOSE, [
+                self.source.key, _JOIN.join(keys), _JOIN.join(map(matching.ref_text, refs)), scope(), self.source.pk,
+                Reason.NO_MATCHING_SHIPMENT.value, _JOIN.join(f"EVENT:{i.event_key}" for i in items),
+            ])  # fmt: skip
+            found = cursor.fetchall()
+        whose = Whose()
+        by_key: dict[str, set[int]] = defaultdict(set)
+        by_ref: dict[Ref, set[int]] = defaultdict(set)
+        for what, name, tenant_id in found:
+            if what == "withdrawal":
+                self.withdrawals.add(name)
+            elif tenant_id == OPERATOR_ID or self.own_tenant not in (None, tenant_id):
+                continue
+            elif what == "event":
+                by_key[name].add(tenant_id)
+            else:
+                kind, _colon, value = name.partition(":")
+                by_ref[kind, value].add(tenant_id)
+        for key, holders in by_key.items():
+            for tenant_id in holders:
+                whose.told[tenant_id].append(key)
+        if self.own_tenant is not None:
+            whose.items[self.own_tenant] = list(items)
+            return whose
+        for item in items:
+            tenants: set[int] = set()
+            for key in item.keys:
+                if key in by_key:
+                    tenants |= by_key[key]
+            for ref in item.all_refs:
+                if ref in by_ref:
+                    tenants |= by_ref[ref]
+            for tenant_id in tenants:
+                whose.items[tenant_id].append(item)
+        return whose
 
-    def _dead(self, tenants: Iterable[int], items: Sequence[Item]) -> dict[str, SightingRow]:
+    def _versions(self, tenant_id: int, keys: Sequence[str]) -> dict[str, list[Version]]:
+        """What a tenant holds of these events already, for corrections and retractions (R1.3, R1.4)."""
+        with as_tenant(tenant_id), connection.cursor() as cursor:
+            cursor.execute(_VERSIONS, [tenant_id, self.source.key, _JOIN.join(keys)])
+            return versions_of(cursor.fetchall())
+
+    def _dead(self, told: Mapping[int, Collection[str]], items: Sequence[Item]) -> dict[str, SightingRow]:
         """event key -> its withdrawal, wherever it is stored: the id stays dead whomever it concerns next (R1.4)."""
         dead: dict[str, SightingRow] = {}
-        keys = {i.event_key for i in items if i.event and i.event.source_event_id and not i.event.retracts}
-        for tenant_id in sorted(tenants) if keys else ():
+        named = {i.event_key for i in items if i.event and i.event.source_event_id and not i.event.retracts}
+        for tenant_id, keys in sorted(told.items()):
+            if not (own := named.intersection(keys)):
+                continue
             with as_tenant(tenant_id):
-                told = SightingRow.objects.filter(source=self.source.key, event_key__in=keys)
+                known = SightingRow.objects.filter(source=self.source.key, event_key__in=own)
                 withdrawals = SightingRow.objects.filter(
-                    source=self.source.key, retracts_key__in=keys, shipment_id__in=told.values("shipment_id")
+                    source=self.source.key, retracts_key__in=own, shipment_id__in=known.values("shipment_id")
                 )
                 for row in withdrawals.order_by("pk"):
                     dead.setdefault(row.retracts_key, row)
         return dead
 
-    def _timed(self, parsed: Parsed) -> list[Item]:
+    def timed_items(self, parsed: Parsed) -> list[Item]:
+        """The events of the message with their instants and keys, or why they have none."""
         codes = {e.place for e in parsed.events if e.place}
         places = {
             code: (zone, alias_of, needs_review)
@@ -182,31 +279,19 @@ class Run:
 
     def _item(self, found: Timed, recorded_at: datetime) -> Item:
         item = Item(position=found.event.position, event=found.event, at=found.at, zone=found.zone,
-                    recorded_at=recorded_at, all_refs=frozenset(matching.all_refs(found.event)))  # fmt: skip
+                    recorded_at=recorded_at, named=matching.levels(found.event))  # fmt: skip
+        item.all_refs = frozenset[Ref]().union(*item.named)
         item.natural_key = matching.natural_key(self.source.key, found.event, found.at)
-        item.event_key = matching.event_key(self.source.key, found.event, found.at)
+        named = found.event.source_event_id
+        item.event_key = matching.id_key(named) if named else item.natural_key
+        item.keys = (
+            (item.event_key, matching.id_key(found.event.retracts)) if found.event.retracts else (item.event_key,)
+        )
         if found.refused is not None:
             item.refused = Refusal(
                 code=found.refused, position=f"{found.event.position}", detail=str(sentence(found.refused))
             )
         return item
-
-    def _tenants_of_references(self, items: Sequence[Item]) -> set[int]:
-        """Tenants that have one of the references (ids only, T3)."""
-        if self.own_tenant is not None:
-            return {self.own_tenant}
-        refs = sorted(set().union(*(i.refs for i in items))) if items else []
-        with connection.cursor() as cursor:
-            cursor.execute("select tenant_id from plimsoll_tenants_of_references(%s)", [refs])
-            return {int(row[0]) for row in cursor.fetchall()} - {OPERATOR_ID}
-
-    def _tenants_of_events(self, items: Sequence[Item]) -> set[int]:
-        """Tenants that have a version of one of the events (ids only, T3)."""
-        keys = sorted({k for i in items for k in event_keys(i)})
-        with connection.cursor() as cursor:
-            cursor.execute("select tenant_id from plimsoll_tenants_of_events(%s, %s)", [self.source.key, keys])
-            found = {int(row[0]) for row in cursor.fetchall()} - {OPERATOR_ID}
-        return found if self.own_tenant is None else found & {self.own_tenant}
 
     def _quarantine(self, items: Sequence[Item]) -> None:
         rows = [
@@ -241,14 +326,24 @@ class Run:
 
     def _wake_withdrawals(self, items: Sequence[Item]) -> None:
         """A retraction may have come before its target, naming nothing but its id (R1.4): it is tried again now."""
-        named = [f"EVENT:{i.event_key}" for i in items if i.accepted]
-        waiting = Quarantined.objects.filter(
-            source=self.source, state=QuarantineState.OPEN, reason=Reason.NO_MATCHING_SHIPMENT, refs__overlap=named
+        accepted = {f"EVENT:{i.event_key}" for i in items if i.accepted}
+        waiting = self.withdrawals.union(
+            *(withdrawn(i) for i in items if i.refused and i.refused.code == Reason.NO_MATCHING_SHIPMENT)
         )
-        found = {ref for refs in waiting.values_list("refs", flat=True) for ref in refs if ref.startswith("EVENT:")}
-        if found:
+        if found := waiting & accepted:
             enqueue("tracking.match_waiting", key=f"withdrawn:{self.message.public_id}", at=self.at,
                     refs=" ".join(sorted(found)))  # fmt: skip
+
+
+def _tips(told: Iterable[Mapping[str, Sequence[Version]]]) -> dict[str, datetime]:
+    """event key -> when its newest version that says something was created, whoever it concerned (R1.3)."""
+    tips: dict[str, datetime] = {}
+    for versions in told:
+        for key, listed in versions.items():
+            for version in listed:
+                if version.says_something and version.created_at is not None:
+                    tips[key] = max(version.created_at, tips.get(key, version.created_at))
+    return tips
 
 
 def keep_out(items: Sequence[Item], refusals: Sequence[Refusal]) -> None:

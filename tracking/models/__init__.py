@@ -13,6 +13,7 @@ from tracking.models.derived import (
     LegRow,
     MilestoneRow,
     SourceDay,
+    Touched,
     VisitRow,
 )
 from tracking.models.evidence import (
@@ -97,6 +98,7 @@ __all__ = [
     "SourceDay",
     "SourceSetting",
     "Terminal",
+    "Touched",
     "UploadDraft",
     "Vessel",
     "VisitRow",

@@ -38,6 +38,15 @@ class MilestoneRow(TenantOwned):
         ]
 
 
+class Touched(TenantOwned):
+    """Shipments that heard something new and are not derived since: a note that the outbox's work clears away."""
+
+    shipments = ArrayField(models.BigIntegerField())
+    is_quiet = models.BooleanField(default=False)  # history: what changed is not told (R1.1)
+    is_portion = models.BooleanField(default=False)  # gathered from several notes, no more than is derived at once
+    noted_at = models.DateTimeField()
+
+
 class VisitRow(TenantOwned):
     """A stay of a container at a node, derived (R2.10); open while `exit_at` is absent, and then without a role."""
 
