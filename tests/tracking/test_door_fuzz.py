@@ -19,6 +19,7 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.keys import key_create
 from tests.tracking.adapters.mutate import NAMES, VALUES, spots, stream
 from tests.tracking.messages import box, equipment, number_of, shipment, source, vessel
+from tracking.adapters.manual import MANUAL
 from tracking.models import InboundMessage, MessageState, Quarantined, Source
 
 pytestmark = [pytest.mark.slow, pytest.mark.walls, pytest.mark.req("G6", "G7")]
@@ -136,7 +137,9 @@ def test_damaged_messages_of_every_format_are_counted(acme, caplog) -> None:
         booking = made.references.get(kind="BOOKING").written.encode()
     doors: dict[tuple[str, str], Callable[..., Any]] = {}
     seen: Counter[str] = Counter()
-    for sample, raw in islice(stream(random.Random(20260316)), ALL_FORMATS):
+    # what people enter by hand has no door for systems
+    messages = ((sample, raw) for sample, raw in stream(random.Random(20260316)) if sample.key != MANUAL.key)
+    for sample, raw in islice(messages, ALL_FORMATS):
         family = (sample.key, sample.path.stem.partition("-")[0] if sample.mapping else "")
         if family not in doors:
             doors[family] = door(format=sample.key, mapping=sample.mapping)
