@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
@@ -27,7 +26,7 @@ from tracking import (
 class _AnyCode(StringConverter):
     """A code as an event wrote it: it may hold a stroke or a line break, and its page must be found all the same."""
 
-    regex: Final = r"[\s\S]+"
+    regex = r"[\s\S]+"
 
 
 register_converter(_AnyCode, "anycode")

@@ -6,25 +6,23 @@ For the test bench. Reads the accounts concerned, so the caller crosses and says
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
 
-from portal.tenancy.context import OPERATOR_ID, as_tenant
-from portal.tenancy.selectors import tenant_current
+from portal.tenancy.context import as_tenant
 from tracking import matching, strictjson
 from tracking.adapters.csv_events import CSV
 from tracking.derivation import surroundings
 from tracking.ingest.items import Item
 from tracking.ingest.process import own_tenant
 from tracking.ingest.run import Run, keep_out
+from tracking.ingest.tenant_run import TenantRun
 from tracking.milestones import bind
-from tracking.models import InboundMessage, Reference, Shipment, SightingRow, Source
+from tracking.models import InboundMessage, Shipment, Source
 from tracking.partners import partner_of
 from tracking.positions import anchor
 from tracking.reasons import Reason, sentence
@@ -32,10 +30,6 @@ from tracking.registry import adapter_for, reader_of
 from tracking.types import Adapter, CanonicalEvent, Envelope, Parsed, Partner, Refusal, Sighting, Unreadable
 
 _NUMBERS: Final = re.compile(r"\[(\d+)\]", re.ASCII)
-_WHOSE: Final = (
-    "select tenant_id from plimsoll_tenants_of_references(%s) union "
-    "select tenant_id from plimsoll_tenants_of_events(%s, %s)"
-)
 _COMPARED: Final = ("kind", "code", "classifier", "laden", "mode", "place_role", "document_type")
 
 
@@ -127,81 +121,34 @@ def _within_limits(body: bytes) -> None:
 def _meant(run: Run, items: Sequence[Item]) -> dict[int, list[Meant]]:
     """id of an item -> the shipments it speaks of, account by account."""
     found: dict[int, list[Meant]] = {id(item): [] for item in items}
-    for tenant_id in sorted(_tenants(run, items)) if items else ():
+    tenants = run._tenants_of_events(items) | run._tenants_of_references(items) if items else set()
+    for tenant_id in sorted(tenants):
         with as_tenant(tenant_id):
-            for item, meant in _of_account(run.source, items, tenant_id):
+            for item, meant in _of_account(run, items, tenant_id):
                 found[id(item)].append(meant)
     return found
 
 
-def _keys(item: Item) -> set[str]:
-    """Its own key and that of the event it withdraws."""
-    withdraws = item.event.retracts if item.event else None
-    return {item.event_key, matching.id_key(withdraws)} if withdraws else {item.event_key}
-
-
-def _tenants(run: Run, items: Sequence[Item]) -> set[int]:
-    """Tenants that have one of the references, or a version of one of the events (ids only, T3)."""
-    if run.own_tenant is not None:
-        return {run.own_tenant}
-    refs = sorted({matching.ref_text(ref) for item in items for ref in item.all_refs})
-    keys = sorted(set().union(*(_keys(item) for item in items)))
-    with connection.cursor() as cursor:
-        cursor.execute(_WHOSE, [refs, run.source.key, keys])
-        return {int(row[0]) for row in cursor.fetchall()} - {OPERATOR_ID}
-
-
-def _of_account(source: Source, items: Sequence[Item], tenant_id: int) -> Iterator[tuple[Item, Meant]]:
+def _of_account(run: Run, items: Sequence[Item], tenant_id: int) -> Iterator[tuple[Item, Meant]]:
     """The part of one account, in its scope: a constant number of statements whatever the message holds."""
-    candidates = {c.shipment_id: c for c in _candidates(items)}
-    versions = _versions(source, items)
-    may_report = not source.account_ids or tenant_id in source.account_ids
-    own = tenant_current().code
+    part = TenantRun(run, items, authorised=run._may_report_on(tenant_id))
+    candidates, versions = part._candidates(), part._earlier_versions()
     told: list[tuple[Item, int, bool, bool]] = []
-    for item in items:
-        event = item.event
-        if event is None or (event.account and event.account.upper() != own):
-            continue
-        now = matching.concerned(event, item.at, list(candidates.values()))
-        earlier = set[int]().union(*(versions.get(key, set()) for key in _keys(item)))
-        for pk in sorted({*now, *earlier}):
-            is_ours = may_report and pk in now and (not source.carriers or candidates[pk].carrier in source.carriers)
-            told.append((item, pk, pk in earlier or is_ours, pk in earlier))
+    for item in part.items:
+        assert item.event is not None
+        now = matching.concerned(item.event, item.at, candidates)
+        allowed, earlier = part._allowed(item, now, candidates), part._earlier(item, versions)
+        told += [(item, pk, pk in allowed | earlier, pk in earlier) for pk in sorted(earlier.union(now))]
     shipments = Shipment.objects.in_bulk({pk for _item, pk, _allowed, _known in told})
     around = surroundings(list(shipments.values()))
     for item, pk, is_allowed, is_known in told:
         shipment = shipments[pk]
-        bound = bind(_sighting(item, source), around.journey(shipment))
+        bound = bind(_sighting(item, run.source), around.journey(shipment))
         yield item, Meant(
             tenant_id=tenant_id, shipment_id=pk, public_id=shipment.public_id, ref=shipment.ref,
             milestone=str(bound[0]) if bound else None, place=str(bound[1]) if bound and bound[1] else None,
             is_allowed=is_allowed, is_known=is_known,
         )  # fmt: skip
-
-
-def _candidates(items: Sequence[Item]) -> Iterator[matching.Candidate]:
-    """The account's shipments that carry one of the references, each with all of its own."""
-    wanted = {ref for item in items for ref in item.all_refs}
-    hits = Reference.objects.filter(value__in={value for _kind, value in wanted})
-    named = {pk for pk, kind, value in hits.values_list("shipment_id", "kind", "value") if (kind, value) in wanted}
-    refs: dict[int, set[tuple[str, str]]] = defaultdict(set)
-    for pk, kind, value in Reference.objects.filter(shipment_id__in=named).values_list("shipment_id", "kind", "value"):
-        refs[pk].add((kind, value))
-    for s in Shipment.objects.filter(pk__in=named):
-        yield matching.Candidate(
-            shipment_id=s.pk, starts_at=s.booked_at or s.confirmed_at, refs=frozenset(refs[s.pk]),
-            calls=frozenset(call for call in (s.pol, s.pod, *s.transhipments) if call), carrier=s.carrier,
-        )  # fmt: skip
-
-
-def _versions(source: Source, items: Sequence[Item]) -> dict[str, set[int]]:
-    """event key -> the account's shipments that hold a version of it (R1.3, R1.4)."""
-    found: dict[str, set[int]] = defaultdict(set)
-    keys = set().union(*(_keys(item) for item in items))
-    told = SightingRow.objects.filter(source=source.key, event_key__in=keys)
-    for key, shipment_id in told.values_list("event_key", "shipment_id"):
-        found[key].add(shipment_id)
-    return found
 
 
 def _sighting(item: Item, source: Source) -> Sighting:
