@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
