@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from tracking import (
     bench_views,
@@ -19,6 +20,15 @@ from tracking import (
     upload_views,
     views,
 )
+
+
+class _AnyCode(StringConverter):
+    """A code as an event wrote it: it may hold a stroke or a line break, and its page must be found all the same."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(_AnyCode, "anycode")
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
@@ -48,7 +58,7 @@ urlpatterns = [
     path("settings/places", place_views.Codes.as_view(), {"kind": "places"}, name="tracking_places"),
     path("settings/places/<str:kind>", place_views.Codes.as_view(), name="tracking_codes"),
     path("settings/places/<str:kind>/new", place_views.CodeNew.as_view(), name="tracking_code_new"),
-    path("settings/places/<str:kind>/<str:code>", place_views.Code.as_view(), name="tracking_code"),
+    path("settings/places/<str:kind>/<anycode:code>", place_views.Code.as_view(), name="tracking_code"),
     path(_SOURCE, partner_views.SourcePage.as_view(), name="tracking_source"),
     path(f"{_SOURCE}/edit", partner_views.SourceEdit.as_view(), name="tracking_source_edit"),
     path(f"{_SOURCE}/state", partner_views.SourceState.as_view(), name="tracking_source_state"),

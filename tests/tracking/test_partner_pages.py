@@ -27,7 +27,7 @@ from tracking.partners import settings_as_of
 from tracking.reasons import Reason, sentence
 from tracking.registry import ADAPTERS
 from tracking.services import CodeLine
-from tracking.types import Refusal
+from tracking.types import FinalMilestone, Load, Refusal
 
 STAFF = (Role.OPS, Role.ACCOUNT_MANAGER, Role.FINANCE, Role.ADMIN)
 READ = ("", "/codes", "/codes.csv", "/bench", "/rank")
@@ -389,6 +389,16 @@ def test_the_bench_of_an_accounts_own_source_looks_at_that_account_only(acme, gl
     html = plain(try_it(admin, src, [equipment("GTIN", number_of(theirs), "2026-03-01T10:00:00+08:00")]))
     assert theirs.ref not in html
     assert "No shipment has any of the references" in html
+
+
+@pytest.mark.req("R1.0")
+def test_the_bench_shows_all_cargo_that_travels_in_one_box(acme, globex, admin) -> None:
+    common = {"load": Load.LCL, "final_milestone": FinalMilestone.CFS, "containers": (box(),)}
+    mine, more, theirs = shipment(acme, **common), shipment(acme, **common), shipment(globex, **common)
+    number = number_of(mine)
+    html = plain(try_it(admin, source(), [equipment("LOAD", number, "2026-02-01T10:00:00+08:00")]))
+    for one in (mine, more, theirs):
+        assert one.ref in html
 
 
 def test_a_message_that_came_can_be_tried_again(acme, admin) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.doors import client_of
 from tests.tracking.messages import equipment, number_of, shipment, source, take
 from tests.tracking.test_masterdata import code
 from tracking.models import Carrier, Place, Terminal, Vessel
+from tracking.place_views import codes_url
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PLACE = {"name": "Port of Somewhere", "country": "xx", "zone": "Asia/Singapore", "lat": "1.25", "lon": "103.75"}
@@ -41,6 +43,17 @@ def test_a_code_that_an_event_brought_is_looked_at_and_accepted(acme, admin) -> 
     assert (place.name, place.country, place.zone, place.needs_review) == (
         "Port of Somewhere", "XX", "Asia/Singapore", False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ["A/B/../{}", "A\n{}", "?{}", "#{}", "%2F{}", "🚢{}"])
+def test_a_code_in_any_letters_has_its_page(acme, admin, odd: str) -> None:
+    port, line = odd.format(code()), source()
+    take(line, [equipment("DISC", number_of(shipment(acme)), "2026-02-10T10:00:00+08:00", place=port)], at=NOW)
+    with clock.set_to(NOW):
+        (place,) = Place.objects.filter(code__endswith=port[-5:].upper(), needs_review=True)
+        assert admin.get(f"/ops/settings/places?{urlencode({'q': place.code})}").status_code == 200
+        address = codes_url("places") + "/" + quote(place.code, safe="")
+        assert line.key in admin.get(address).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,9 @@ def die(payload: dict[str, Any], at: datetime) -> None:
 
 @handler("test.later")
 def later(payload: dict[str, Any], at: datetime) -> None:
-    """Not now."""
-    raise TryAgain("not yet", due_at=datetime.fromisoformat(payload["until"]))
+    """Not before its time."""
+    if at < (until := datetime.fromisoformat(payload["until"])):
+        raise TryAgain("not yet", due_at=until)
 
 
 @due_work("test.months")
