@@ -32,7 +32,20 @@ def format_name(key: str) -> str:
 _TAKEN: Final = frozenset({"new", "readiness", "freshness", "upload", "entry"})
 
 
-class SourceForm(forms.Form):
+class TimeRulesForm(forms.Form):
+    """How a source's times are taken; asked when it is made, and again where it is edited."""
+
+    future_act_as_est = forms.BooleanField(
+        label=_("Take actuals in the future as estimates"), required=False,
+        help_text=_("Else an actual more than 15 minutes ahead goes to quarantine."),
+    )  # fmt: skip
+    arrival_is_anchorage = forms.BooleanField(
+        label=_("Its arrivals are at the anchorage"), required=False,
+        help_text=_("Else an arrival means the berth."),
+    )  # fmt: skip
+
+
+class SourceForm(TimeRulesForm):
     """A new source of events."""
 
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("The partner or system, as people call it."))
@@ -50,14 +63,7 @@ class SourceForm(forms.Form):
         label=_("Belongs to"), required=False,
         help_text=_("A source of one account can report on that account's shipments only."),
     )  # fmt: skip
-    future_act_as_est = forms.BooleanField(
-        label=_("Take actuals in the future as estimates"), required=False,
-        help_text=_("Else an actual more than 15 minutes ahead goes to quarantine."),
-    )  # fmt: skip
-    arrival_is_anchorage = forms.BooleanField(
-        label=_("Its arrivals are at the anchorage"), required=False,
-        help_text=_("Else an arrival means the berth."),
-    )  # fmt: skip
+    field_order = ["name", "key", "kind", "format", "account"]
 
     def __init__(self, *args: Any, accounts: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

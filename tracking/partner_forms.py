@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from tracking import codes, wording
-from tracking.forms import formats
+from tracking.forms import TimeRulesForm, formats
 from tracking.identifiers import upper
 from tracking.models import AcknowledgementKind, PartnerCode, Source, ZoneRule
 from tracking.partners import code_lists
@@ -37,9 +37,10 @@ class Told(forms.Form):
             self.add_error(name if name in self.fields else None, fault)
 
 
-class SourceEditForm(Told):
+class SourceEditForm(Told, TimeRulesForm):
     """Everything about a source that people set."""
 
+    field_order = ["name", "kind", "format", "zone_rule", "zone"]
     name = forms.CharField(label=_("Name"), max_length=120)
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[(k.value, wording.SOURCE_KINDS[k]) for k in SourceKind],
@@ -55,13 +56,6 @@ class SourceEditForm(Told):
     )  # fmt: skip
     zone = forms.CharField(
         label=_("That one zone"), max_length=64, required=False, help_text=_("Such as Europe/Amsterdam.")
-    )
-    future_act_as_est = forms.BooleanField(
-        label=_("Take actuals in the future as estimates"), required=False,
-        help_text=_("Else an actual more than 15 minutes ahead goes to quarantine."),
-    )  # fmt: skip
-    arrival_is_anchorage = forms.BooleanField(
-        label=_("Its arrivals are at the anchorage"), required=False, help_text=_("Else an arrival means the berth.")
     )
     rank = forms.IntegerField(
         label=_("Rank"), required=False,

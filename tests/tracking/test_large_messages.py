@@ -158,6 +158,13 @@ def test_the_outbox_derives_what_was_noted_and_tells_it_once(acme) -> None:
         assert OutboxRow.objects.get(name="tracking.derive_touched").state == "DONE"
 
 
+def test_a_note_of_what_is_there_no_more_is_cleared_away(acme) -> None:
+    s = shipment(acme)
+    with as_tenant(acme.pk):
+        Touched.objects.create(shipments=[s.pk, 2**40], is_quiet=False, noted_at=NOW)
+    drained(acme)
+
+
 @pytest.mark.req("R1.1")
 def test_history_that_waits_is_not_told_by_the_live_message_that_overtakes_it(acme) -> None:
     s = shipment(acme)

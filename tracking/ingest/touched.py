@@ -64,10 +64,17 @@ def _derive_portion(at: datetime) -> int | None:
     sightings = sightings_of([s.pk for s in shipments])
     quiet_first([s for s in shipments if s.pk in told], sightings, at=at)
     news = rebuild(shipments, sightings, at=at)
-    _leave_portions(sorted(set(wanted) - by_id.keys()), told, notes)
+    _leave_portions(sorted(set(wanted) - by_id.keys() - _gone(wanted[:PORTION], by_id)), told, notes)
     Touched.objects.filter(pk__in=[note.pk for note in notes])._raw_delete("default")
     emit_all([fact for fact in news if by_public_id[getattr(fact, "shipment")] in told], at=at)  # noqa: B009 - all have
     return len(shipments)
+
+
+def _gone(wanted: Sequence[int], locked: Mapping[int, Shipment]) -> set[int]:
+    """Those of a portion that are there no more; the others are locked by somebody else."""
+    missing = set(wanted) - locked.keys()
+    there = Shipment.objects.filter(pk__in=missing).values_list("pk", flat=True) if missing else ()
+    return missing.difference(there)
 
 
 def _leave_portions(rest: list[int], told: set[int], notes: list[Touched]) -> None:
