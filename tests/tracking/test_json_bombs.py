@@ -12,7 +12,7 @@ import pytest
 
 from tests.tracking.adapters.test_dcsa_3 import event as event_3
 from tests.tracking.messages import equipment, number_of, shipment
-from tests.tracking.test_door_fuzz import door
+from tests.tracking.test_door_fuzz import Door
 from tracking import strictjson
 from tracking.fields import LARGEST
 from tracking.reasons import Reason
@@ -127,7 +127,7 @@ def test_a_message_whose_parts_name_each_other_is_read_once() -> None:
 @pytest.mark.slow
 def test_the_door_says_no_and_goes_on(acme) -> None:
     made = shipment(acme)
-    post = door()
+    post = Door()
     for name, (make, reason) in BOMBS.items():
         answer = post(make())
         if reason is None:
