@@ -24,7 +24,6 @@ from django.utils.translation import gettext_lazy as _
 from portal.lib import ids
 from portal.lib.errors import PortalError
 from portal.lib.periods import local_midnight
-from portal.outbox.selectors import active_tenants
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.selectors import operator_exists, tenant_id_of_code
 from portal.tenancy.services import tenant_create
@@ -33,11 +32,11 @@ from tiers.promises.services import subscription_open
 from tiers.promises.types import Tier
 from tracking import history
 from tracking.adapters import csv_events
-from tracking.eventfile import EventFile
+from tracking.eventfile import EventFile, Neighbours
 from tracking.history import AccountRow, ChargeRow, ShipmentRow
 from tracking.ingest import HISTORY, Run, message_finish, own_tenant
-from tracking.ingest.touched import touched_derive
-from tracking.models import InboundMessage, Place, Quarantined, RawBody, Shipment, Source
+from tracking.manyhands import Counted, Work, work_do
+from tracking.models import InboundMessage, Place, RawBody, Shipment, Source
 from tracking.reasons import Reason
 from tracking.selectors import source_scope
 from tracking.services import ShipmentSpec, shipments_register, source_create
@@ -48,7 +47,6 @@ FILES: Final = ("places.csv", "accounts.csv", "shipments.csv", "events.csv", "ch
 _CODE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}", re.ASCII)
 _ALWAYS: Final = date(2000, 1, 1)  # a tier without a first day
 _SHIPMENT_BATCHES: Final = 10  # registered at once: they fall to many accounts, a few statements each
-_PORTIONS: Final = 20  # derived between two words about progress
 
 
 class UnreadableHistory(PortalError):
@@ -114,21 +112,27 @@ def charges_kept_by(keep: Callable[[Sequence[Charge]], int]) -> None:
     _keep_charges[:] = [keep]
 
 
-def history_load(*, folder: Path, at: datetime, tell: Callable[[str], None], batch: int = BATCH) -> Loaded:
+def history_load(
+    *, folder: Path, at: datetime, tell: Callable[[str], None], batch: int = BATCH, workers: int = 1
+) -> Loaded:
     """Loads a folder of history files; a second load of the same files changes nothing (R1.2).
 
     Every header is checked before anything is stored. `tell` takes sentences about progress. Each batch is one
-    transaction. Raises NoHistory, NotSetUp, UnreadableHistory.
+    transaction; with more than one worker, that many processes share the events. Raises NoHistory, NotSetUp,
+    UnreadableHistory, LoaderLost.
     """
     present = [name for name in FILES if (folder / name).is_file()]
     if not present:
         raise NoHistory(folder=folder, files=", ".join(FILES))
     if not operator_exists():
         raise NotSetUp
-    loader = _Loader(folder, present, at, tell, batch)
-    loader.check()
-    for name in present:
-        loader.load(name)
+    loader = _Loader(folder, present, at, tell, batch, workers)
+    try:
+        loader.check()
+        for name in present:
+            loader.load(name)
+    finally:
+        loader.close()
     return loader.done
 
 
@@ -180,12 +184,15 @@ def _kind(key: str) -> SourceKind:
 class _Loader:
     """One load on its way."""
 
-    def __init__(self, folder: Path, present: list[str], at: datetime, tell: Callable[[str], None], batch: int) -> None:
-        self.folder, self.present, self.at, self.tell, self.batch = folder, present, at, tell, batch
+    def __init__(
+        self, folder: Path, present: list[str], at: datetime, tell: Callable[[str], None], batch: int, workers: int
+    ) -> None:
+        self.folder, self.present, self.at, self.tell = folder, present, at, tell
+        self.batch, self.workers = batch, workers
         self.done = Loaded()
         self.tenants: dict[str, int | None] = {}
         self.events: EventFile | None = None
-        self.journeys: list[tuple[str, tuple[str, ...]]] = []
+        self.near = Neighbours()
 
     def check(self) -> None:
         """Reads every header and the text of every file, and where the events lie, before anything is stored."""
@@ -194,13 +201,15 @@ class _Loader:
                 with _named(name), (self.folder / name).open("rb") as file:
                     for row in _READERS[name](file):
                         if isinstance(row, ShipmentRow):
-                            self.journeys.append((row.account.upper(), (row.ref, row.booking, *row.containers)))
+                            self.near.add(row.account, (row.ref, row.booking, *row.containers))
         if "events.csv" in self.present:
-            self.journeys.sort(key=lambda journey: journey[0])
-            near = {ids.reference(text): n for n, (_a, refs) in enumerate(self.journeys) for text in refs if text}
-            self.journeys.clear()
             with _named("events.csv"):
-                self.events = EventFile(self.folder / "events.csv", near)
+                self.events = EventFile(self.folder / "events.csv", self.near)
+
+    def close(self) -> None:
+        """Lets go of what was kept on disk."""
+        if self.events is not None:
+            self.events.close()
 
     def load(self, name: str) -> None:
         """One file whole."""
@@ -305,27 +314,21 @@ class _Loader:
     # --- events ---
 
     def sightings(self) -> None:
-        """Applies the events batch by batch, each one message of its source."""
+        """Applies the events batch by batch, each one message of its source, and works out the milestones."""
         assert self.events is not None
-        known: dict[str, Source] = {}
-        for key, body in self.events.batches(self.batch):
-            source = known.get(key) or known.setdefault(key, self._source(key))
-            with as_tenant(source.tenant_id):
-                message = history_apply(source=source, body=body, at=self.at)
-                if message.events_quarantined:
-                    reasons = Quarantined.objects.filter(message=message).values_list("reason", flat=True)
-                    self.done.quarantined_by_reason.update(reasons)
-            for name in ("received", "accepted", "duplicate", "quarantined"):
-                setattr(self.done, name, getattr(self.done, name) + getattr(message, f"events_{name}"))
-            self.tell(f"events.csv: {self.done.received} of {len(self.events)} rows")
-        self._derive()
+        sources = {key: self._source(key) for key in self.events.sources}
+        work = Work(events=self.events, sources=sources, apply=history_apply, at=self.at, batch=self.batch)
+        counted = work_do(work, workers=self.workers, tell=self._tell_events)
+        for name in ("received", "accepted", "duplicate", "quarantined"):
+            setattr(self.done, name, getattr(counted, name))
+        self.done.quarantined_by_reason.update(counted.reasons)
 
-    def _derive(self) -> None:
-        """What the batches noted is derived now, account by account; workers that run meanwhile share the work."""
-        for tenant_id in active_tenants():
-            with as_tenant(tenant_id):
-                while not touched_derive(at=self.at, portions=_PORTIONS):
-                    self.tell("events.csv: milestones of noted shipments")
+    def _tell_events(self, done: Counted) -> None:
+        assert self.events is not None
+        if done.accounts:
+            self.tell(f"events.csv: milestones of {done.accounts} accounts")
+        else:
+            self.tell(f"events.csv: {done.received} of {len(self.events)} rows")
 
     def _source(self, key: str) -> Source:
         """The source of that key; one that is not known becomes the operator's, its kind read off its name."""

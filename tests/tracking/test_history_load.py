@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import signal
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
@@ -22,6 +25,8 @@ from tests.tracking.messages import box
 from tiers.credits.models import ChargeLine
 from tiers.promises.selectors import subscription_rows
 from tracking.backfill import NoHistory, UnreadableHistory, history_load
+from tracking.eventfile import EventFile, Neighbours
+from tracking.manyhands import LoaderLost
 from tracking.models import (
     CommitmentRow,
     InboundMessage,
@@ -32,6 +37,7 @@ from tracking.models import (
     Shipment,
     SightingRow,
     Source,
+    Touched,
 )
 from tracking.services import waiting_match
 
@@ -94,7 +100,7 @@ class Folder:
 
     def load(self, **more: Any) -> Any:
         """Loaded at noon of 1 March 2026."""
-        return history_load(folder=self.path, at=NOW, tell=lambda _text: None, **more)
+        return history_load(folder=self.path, at=NOW, **{"tell": lambda _text: None, **more})
 
     @property
     def tenant(self) -> int:
@@ -346,3 +352,67 @@ def test_what_no_column_can_hold_is_one_refused_row(tmp_path: Path, file: str, c
     done = history_load(folder=tmp_path, at=NOW, tell=lambda _line: None)
     assert len(done.refused) + done.quarantined >= 1
     assert done.received == done.accepted + done.duplicate + done.quarantined
+
+
+@pytest.mark.req("G3", "P4")
+def test_many_processes_load_what_one_does(folder, tmp_path) -> None:
+    """Two sources, one shipment: each process takes one, and the state waits for both."""
+    found, told = [], []
+    for workers in (1, 2, 3):
+        (tmp_path / str(workers)).mkdir()
+        other = Folder(tmp_path / str(workers))
+        other.box, other.place = folder.box, folder.place
+        other.usual()
+        second = {"source": f"{other.source}b", "account": other.account}
+        other.write(
+            "events.csv", *({**e, "account": other.account} for e in other.events()),
+            other.event("LOAD", "2025-12-02T10:00:00Z", place="CNSHA", **second), other.event("XXXX", "?", **second),
+        )  # fmt: skip
+        done = other.load(workers=workers, batch=2, tell=told.append)
+        assert (done.received, done.accepted, done.sources) == (6, 5, 2)
+        assert done.quarantined_by_reason.total() == 1
+        with as_tenant(other.tenant):
+            assert not Touched.objects.exists()
+            rows = MilestoneRow.objects.order_by("milestone", "container", "node")
+            found.append(list(rows.values_list("milestone", "container", "node", "act_at", "act_recorded_at")))
+    assert found[0] == found[1] == found[2]
+    assert {m for m, *_rest in found[0]} >= {"LOADED", "GATE_IN_FULL"}
+    assert any("of 6 rows" in text for text in told)
+    assert any("milestones of" in text for text in told)
+
+
+@pytest.mark.req("P4")
+def test_a_load_whose_process_is_killed_says_so_and_goes_on_the_next_time(folder, monkeypatch) -> None:
+    folder.usual()
+
+    def die(**_more: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tracking.backfill.history_apply", die)
+        with pytest.raises(LoaderLost, match="exit code -9"):
+            folder.load(workers=2)
+    done = folder.load(workers=2)
+    assert (done.received, done.accepted) == (4, 4)
+
+
+@pytest.mark.parametrize("part", [1, 3, 1_000])
+def test_rows_lie_by_source_and_shipment_in_the_order_they_were_learned(tmp_path, monkeypatch, part) -> None:
+    monkeypatch.setattr("tracking.eventfile._PART", part)
+    near = Neighbours()
+    for account, name in (("B", "BOX2"), ("A", "BOX1"), ("B", "BOX3")):
+        near.add(account, (name,))
+    path = tmp_path / "events.csv"
+    rows = [("s", "BOX1", "2026-01-03"), ("t", "BOX2", "2026-01-01"), ("s", "BOX3", "2026-01-02"), ("s", "?", "?"),
+            ("s", "BOX1", "2026-01-01T00:00:00+01:00"), ("s", "BOX2", "2026-01-09")]  # fmt: skip
+    lines = "".join(f"{s},{box},GTIN,ACT,{t},NLRTM\n" for s, box, t in rows)
+    path.write_text("source,container,code,classifier,event_time,place\n" + lines)
+    with closing(EventFile(path, near)) as events:
+        assert (len(events), events.sources) == (6, {"s": 5, "t": 1})
+        whole, one = list(events.batches(2)), list(events.batches(9, of={"t"}))
+    listed = [(key, line.split(",")[1:5:3]) for key, body in whole for line in body.decode().split()[1:]]
+    assert listed == [
+        ("s", ["?", "?"]), ("s", ["BOX2", "2026-01-09"]), ("s", ["BOX3", "2026-01-02"]),
+        ("s", ["BOX1", "2026-01-01T00:00:00+01:00"]), ("s", ["BOX1", "2026-01-03"]), ("t", ["BOX2", "2026-01-01"]),
+    ]  # fmt: skip
+    assert one == whole[-1:]

@@ -6,6 +6,7 @@ A door only; what happens stands in tracking.backfill.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -26,8 +27,10 @@ class Command(BaseCommand):
     help = "Loads places, accounts, shipments, events and charges from the CSV files of a folder."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The folder, --json."""
+        """The folder, --workers, --json."""
         parser.add_argument("folder", metavar="DIR", type=Path)
+        parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), metavar="N",
+                            help="processes that share the events (default: one a processor, at most 4)")  # fmt: skip
         parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -37,7 +40,7 @@ class Command(BaseCommand):
             self.stderr.write(f"{folder} is no folder.")
             sys.exit(2)
         try:
-            done = history_load(folder=folder, at=clock.now(), tell=self.stderr.write)
+            done = history_load(folder=folder, at=clock.now(), tell=self.stderr.write, workers=options["workers"])
         except OSError as fault:
             self.stderr.write(f"{fault.filename} cannot be read: {fault.strerror}.")
             sys.exit(2)
