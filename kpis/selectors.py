@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Max, Q
 
@@ -20,7 +19,7 @@ from kpis.models import Snapshot, SnapshotRow, SnapshotUnit
 from kpis.registry import CLOSED, KPIS
 from kpis.types import Outcome
 from portal.lib.ids import digest
-from portal.lib.periods import Month, close_at, local_date
+from portal.lib.periods import Month, close_at, local_date, zone_named
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.selectors import installation, tenant_zone
 from tiers.promises.rules import Travel, target_for, tier_on
@@ -76,7 +75,7 @@ class MonthFigures:
 
 def _commitment(row: CommitmentRow) -> Commitment:
     return Commitment(
-        zone=ZoneInfo(row.zone),
+        zone=zone_named(row.zone),
         due_date=row.due_date,
         due_at=row.due_at,
         tol_days=row.tol_days,

@@ -78,6 +78,8 @@ class MachineView(View):
             log.warning("refused %s at %s: %s", error.code, request.path, error.sentence())
             headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else dict(error.headers)
             return problem(request, status=error.status, code=error.code, detail=error.sentence(), headers=headers)
+        finally:
+            strictjson.forget()
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """405 as problem+json."""
@@ -100,7 +102,7 @@ def body_of(request: HttpRequest) -> bytes:
 
 def _json_or_refuse(body: bytes) -> None:
     try:
-        strictjson.loads(body, limits=strictjson.DOOR)
+        strictjson.check(body, limits=strictjson.DOOR)
     except Unreadable as error:
         raise Unparsable(detail=error.detail) from None
 

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.lib import ids
 from portal.lib.errors import PortalError
-from portal.lib.periods import local_midnight
+from portal.lib.periods import local_midnight, zone_named
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.selectors import operator_exists, tenant_id_of_code
 from portal.tenancy.services import tenant_create
@@ -295,7 +295,7 @@ class _Loader:
                     detail = f"The time zone of its final place {_place(row) or '?'} is not known."
                     self._refuse("shipments.csv", row, Reason.NO_ZONE, detail)
                 elif tenant_id is not None:
-                    by_tenant[tenant_id][row.ref] = self._spec(row, ZoneInfo(zones[_place(row)]))
+                    by_tenant[tenant_id][row.ref] = self._spec(row, zone_named(zones[_place(row)]))
             for tenant_id, specs in sorted(by_tenant.items()):
                 with as_tenant(tenant_id), transaction.atomic():
                     known = Shipment.objects.filter(ref__in=list(specs)).count()

@@ -5,9 +5,10 @@ Instants are ISO 8601 in UTC; absent values are null. Nothing is looked up: zone
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from msgspec import structs
 
 from tracking.milestones import bind
 from tracking.timing import timed
@@ -19,7 +20,7 @@ _TUPLES: Final = ("equipment", "warnings")
 
 def event_to_json(event: CanonicalEvent) -> dict[str, Any]:
     """Plain JSON values by field name."""
-    data = asdict(event)
+    data = structs.asdict(event)
     for name in _INSTANTS:
         data[name] = data[name].isoformat() if data[name] is not None else None
     data["warnings"] = [str(w) for w in event.warnings]

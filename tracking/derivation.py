@@ -19,6 +19,7 @@ from django.db import connection, models, transaction
 from psycopg import Cursor
 
 from portal.lib.facts import Fact
+from portal.lib.periods import zone_named
 from portal.tenancy.bulk import rows_create
 from portal.tenancy.context import scope
 from tracking.effective import Heard, on_time_instant
@@ -124,7 +125,7 @@ class Surroundings:
 
     def zone(self, place: str) -> ZoneInfo:
         """The zone of a place; UTC where it is unknown."""
-        return ZoneInfo(self.zones.get(place) or "UTC")
+        return zone_named(self.zones.get(place) or "UTC")
 
 
 def surroundings(shipments: Sequence[Shipment], *, as_of: datetime | None = None) -> Surroundings:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from portal.lib.periods import zone_named
 from tracking.derivation import sighting_of, surroundings
 from tracking.effective import Heard
 from tracking.estimates import estimates
@@ -48,7 +49,7 @@ class Dossier:
     @property
     def zone(self) -> ZoneInfo:
         """That of the final place."""
-        return ZoneInfo(self.zone_of(self.shipment.final_place or self.shipment.pod) or "UTC")
+        return zone_named(self.zone_of(self.shipment.final_place or self.shipment.pod) or "UTC")
 
     def zone_of(self, code: str | None) -> str:
         """A place's zone; empty where it is unknown."""

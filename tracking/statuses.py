@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from msgspec import structs
 
 from tracking.codes import BY_KIND, LADEN
 from tracking.types import CanonicalEvent, Classifier, Kind, Partner, StatusRule
@@ -62,7 +63,7 @@ def own_meaning(partner: Partner, listed: str, code: str, agency: str = "") -> t
 
 def as_meant(event: CanonicalEvent, rule: StatusRule, words: str) -> CanonicalEvent:
     """The event as the partner means it. Whether it is planned, estimated or actual says the message itself."""
-    return replace(
+    return structs.replace(
         event, kind=rule.kind, code=rule.code, rule=words,
         laden=event.laden if rule.laden is None else rule.laden, mode=rule.mode or event.mode,
         place_role=rule.place_role or event.place_role, document_type=rule.document_type or event.document_type,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import django_tables2 as tables
 from django.utils.html import format_html
@@ -16,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.lib.periods import utc_text
+from portal.lib.periods import utc_text, zone_named
 from portal.web.tables import LeanTable
 from portal.web.templatetags.ui import badge, time_at, void
 from tracking import wording
@@ -41,7 +40,7 @@ def prospect(row: Row) -> Prospect:
     return Prospect(
         status=row["status"], punctuality=row["punctuality"], due_at=row["due_at"], due_date=row["due_date"],
         eta_at=row["eta_at"], final_at=row["final_at"], final_milestone=row["final_milestone"],
-        zone=ZoneInfo(zone_of(row) or "UTC"),
+        zone=zone_named(zone_of(row) or "UTC"),
     )  # fmt: skip
 
 

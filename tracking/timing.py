@@ -5,12 +5,14 @@ Pure; the zone of a place and the present instant come as arguments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from portal.lib.periods import local_midnight
+from msgspec import structs
+
+from portal.lib.periods import local_midnight, zone_named
 from tracking.reasons import Reason
 from tracking.types import CanonicalEvent, Classifier, Precision
 
@@ -32,7 +34,7 @@ class Timed:
 def zone_or_none(name: str | None) -> ZoneInfo | None:
     """The IANA zone, or None when there is none of that name."""
     try:
-        return ZoneInfo(name) if name else None
+        return zone_named(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
@@ -67,7 +69,7 @@ def timed(
         classifier = Classifier.EST
         warnings.append(Reason.FUTURE_ACT_AS_EST)
     if classifier != event.classifier or len(warnings) > len(event.warnings):
-        event = replace(event, classifier=classifier, warnings=tuple(warnings))
+        event = structs.replace(event, classifier=classifier, warnings=tuple(warnings))
     return Timed(event, instant, name)
 
 

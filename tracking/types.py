@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+import msgspec
 from django.utils.functional import Promise
 
 
@@ -100,8 +101,7 @@ class SourceKind(StrEnum):
 SOURCE_PRIORITY: Final[tuple[str, ...]] = tuple(k.value for k in SourceKind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanonicalEvent:
+class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One reported event as an adapter reads it: before any tenant, shipment or plausibility check.
 
     `time` is the UTC instant, or None when `local` has neither offset nor a zone the message states (the
@@ -152,7 +152,7 @@ class CanonicalEvent:
     entered_by: str = ""  # manual entries: the person who entered it
     message: str = ""  # the format of its own message, where one file holds several: iftsta, codeco
     rule: str = ""  # what made it: the table and code it was read by, for people ("x12_315 VD", "partner: 7")
-    payload: dict[str, Any] = field(default_factory=dict)  # this event's own part of the message
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)  # this event's own part of the message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _MONTH = re.compile(r"^(\d{4})-(0[1-9]|1[0-2])$", re.ASCII)
+
+
+@lru_cache(1_024)
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA zone. Kept: ZoneInfo itself forgets all but eight, and reads the file of the next one again.
+
+    Raises ZoneInfoNotFoundError, ValueError or OSError for what is no zone.
+    """
+    return ZoneInfo(name)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -80,7 +80,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
             if escaped:
                 storable(item, at)
             if large and isinstance(item, dict):
-                bounded({k: v for k, v in item.items() if k not in _REFERENCES}, at)
+                bounded(item, at, counted=_without_references)
             events.append(quick or _event(item, at, partner))
         except Fault as fault:
             refusals.append(
@@ -93,6 +93,10 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
                 )
             )
     return Parsed(events=tuple(events), refusals=tuple(refusals))
+
+
+def _without_references(item: Fields) -> Fields:
+    return {name: value for name, value in item.items() if name not in _REFERENCES}
 
 
 def recognises(raw: bytes) -> bool:

@@ -95,7 +95,7 @@ def parse(raw: bytes, *, content_type: str | None = None, partner: Partner = PLA
             if escaped:
                 storable(item, at)
             if large and isinstance(item, dict):
-                bounded(_without_lists(item), at)
+                bounded(item, at, counted=_without_lists)
             events.append(_read(item, dialect, at))
         except Fault as fault:
             refusals.append(

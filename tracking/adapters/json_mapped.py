@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.periods import zone_named
 from tracking import codes, identifiers, mappings, strictjson
 from tracking.fields import Fault, fits, fragment, storable, type_name
 from tracking.instants import Written, written
@@ -271,7 +272,7 @@ def _when(read: _Reader) -> _When:
 
 def _zone(name: str | None) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name) if name else None
+        return zone_named(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 

@@ -16,6 +16,7 @@ from typing import Final
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from msgspec import structs
 
 from portal.lib import ids
 from portal.outbox.services import enqueue_outgoing
@@ -102,7 +103,7 @@ def _marked(parsed: Parsed, doubles: set[int], *, strict: bool) -> Parsed:
                 Refusal(code=Reason.ENVELOPE_REFUSED, position=event.position, detail=str(sentence(reason)))
             )
         else:
-            events.append(replace(event, warnings=tuple(dict.fromkeys((*event.warnings, reason)))))
+            events.append(structs.replace(event, warnings=tuple(dict.fromkeys((*event.warnings, reason)))))
     envelopes = tuple(
         replace(
             envelope, faults=(*envelope.faults, reason),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from django.db import connection
+from msgspec import structs
 
 from portal.outbox.services import emit_all, enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
@@ -244,9 +245,9 @@ class Run:
         for event in parsed.events:
             place_zone, alias_of, is_new = places.get(event.place or "", ("", "", True))
             if event.place and is_new and Reason.UNKNOWN_PLACE not in event.warnings:
-                event = replace(event, warnings=(*event.warnings, Reason.UNKNOWN_PLACE))
+                event = structs.replace(event, warnings=(*event.warnings, Reason.UNKNOWN_PLACE))
             if alias_of:
-                event = replace(event, place=alias_of)
+                event = structs.replace(event, place=alias_of)
             recorded_at = self._learned(event, place_zone)
             found = timed(
                 event,

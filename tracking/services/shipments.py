@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib import ids
 from portal.lib.errors import PortalError
+from portal.lib.periods import zone_named
 from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.services import SYSTEM
@@ -200,7 +200,7 @@ def _changed(specs: Sequence[ShipmentSpec], known: dict[str, Shipment]) -> list[
 def _commitment(spec: ShipmentSpec, zone: str) -> Commitment:
     due_at = spec.due_at.astimezone(UTC) if spec.due_at else None
     return Commitment(
-        zone=ZoneInfo(zone), due_date=spec.due_date, due_at=due_at, tol_days=spec.tol_days,
+        zone=zone_named(zone), due_date=spec.due_date, due_at=due_at, tol_days=spec.tol_days,
         tol_hours=spec.tol_hours, early_hours=spec.early_hours,
     )  # fmt: skip
 
@@ -359,7 +359,7 @@ def commitment_change(
     first = rows[0]
     changes = [_change(r) for r in rows[1:]]
     own = Commitment(
-        zone=ZoneInfo(first.zone), due_date=due_date, due_at=due_at, tol_days=first.tol_days,
+        zone=zone_named(first.zone), due_date=due_date, due_at=due_at, tol_days=first.tol_days,
         tol_hours=first.tol_hours, early_hours=first.early_hours,
     )  # fmt: skip
     change = CommitmentChange(
@@ -382,7 +382,7 @@ def commitment_change(
 def _change(row: CommitmentRow) -> CommitmentChange:
     return CommitmentChange(
         commitment=Commitment(
-            zone=ZoneInfo(row.zone), due_date=row.due_date, due_at=row.due_at, tol_days=row.tol_days,
+            zone=zone_named(row.zone), due_date=row.due_date, due_at=row.due_at, tol_days=row.tol_days,
             tol_hours=row.tol_hours, early_hours=row.early_hours,
         ),
         recorded_at=row.recorded_at, asked_by_customer=row.asked_by == "CUSTOMER", recorded_by=row.recorded_by,

@@ -7,8 +7,9 @@ each with the status list of its own type. A type that nobody reads is refused b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from tracking import x12
 from tracking.fields import Fault
@@ -66,7 +67,7 @@ def _read(transaction: x12.Transaction, partner: Partner) -> Said:
         reader = _reader(transaction, partner)
         for item in reader(transaction, partner):
             if isinstance(item, CanonicalEvent) and transaction.warnings:
-                yield replace(item, warnings=tuple(dict.fromkeys((*item.warnings, *transaction.warnings))))
+                yield structs.replace(item, warnings=tuple(dict.fromkeys((*item.warnings, *transaction.warnings))))
             else:
                 yield item
     except Fault as fault:
