@@ -15,7 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from psycopg import Cursor
 
 from portal.lib.facts import Fact
@@ -24,7 +24,7 @@ from portal.tenancy.bulk import rows_create
 from portal.tenancy.context import scope
 from tracking.effective import Heard, on_time_instant
 from tracking.facts import EtaChanged, MilestoneChanged, MilestoneReached
-from tracking.itinerary import differing, itinerary_rows, itinerary_write, plans
+from tracking.itinerary import Row, differing, itinerary_rows, itinerary_write, plans
 from tracking.legs import PlannedLeg
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
 from tracking.models import Container, MilestoneRow, Place, Shipment, Touched
@@ -168,7 +168,7 @@ def rebuild(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sigh
     stored = _stored(shipment_ids)
     known = {(row[0], row[2]): row[4] for row in stored if not row[1] and row[4] is not None}
     rows: list[DerivedMilestone] = []
-    beside: list[models.Model] = []
+    beside: list[Row] = []
     news: list[Fact] = []
     for shipment in shipments:
         eta_before = shipment.eta_at
@@ -220,7 +220,7 @@ def _changed(
 
 def _derived(
     shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, at: datetime
-) -> tuple[list[DerivedMilestone], list[models.Model]]:
+) -> tuple[list[DerivedMilestone], list[Row]]:
     """The milestone rows and the rows beside them of a shipment; its own columns are set, nothing is stored."""
     # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
     latest = max((s.recorded_at for s in listed), default=at)

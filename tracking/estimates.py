@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tracking.effective import Heard
-from tracking.milestones import bind, derive
+from tracking.milestones import Bound, bind, derive
 from tracking.types import Classifier, Journey, Milestone, Sighting
 
 
@@ -33,8 +33,9 @@ def estimates(
     moments = sorted({s.recorded_at for s in sightings if s.recorded_at <= as_of and _may_move(s, sightings, journey)})
     moves: list[Estimate] = []
     last: dict[Milestone, datetime] = {}
+    bound: Bound = {}
     for moment in moments:
-        facts = derive(sightings, journey, as_of=moment)
+        facts = derive(sightings, journey, as_of=moment, bound=bound)
         for milestone in milestones:
             seen = facts.expected(milestone)
             if seen is not None and last.get(milestone) != seen.time:

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from django.db import models
 
 from portal.tenancy.bulk import rows_create
 from tracking.effective import live_versions
-from tracking.estimates import estimates
+from tracking.estimates import Estimate, estimates
 from tracking.legs import LegFacts, PlannedLeg, legs_as_they_went
 from tracking.milestones import final_of
 from tracking.models import EtaRow, Leg, LegRow, Shipment, VisitRow
 from tracking.types import Journey, Milestone, Sighting
 from tracking.visits import Stay, stays
 
-Rows = list[models.Model]
 FIELDS: Final[Mapping[type[models.Model], tuple[str, ...]]] = {
     VisitRow: (
         "container", "place", "facility", "role", "entry_at", "entry_code", "entry_sighting", "exit_at", "exit_code",
@@ -33,6 +33,12 @@ FIELDS: Final[Mapping[type[models.Model], tuple[str, ...]]] = {
     ),
     EtaRow: ("milestone", "published_at", "eta_at", "source", "sighting"),
 }  # fmt: skip
+
+# A row before it is stored: (table, shipment, the values of its fields). There are many, and few of them are new.
+Row = tuple[type[models.Model], int, tuple[Any, ...]]
+_SHAPES: Final[Mapping[type[models.Model], Any]] = {
+    model: msgspec.defstruct(model.__name__, ["shipment_id", *names], gc=False) for model, names in FIELDS.items()
+}
 
 
 def plans(shipment_ids: Sequence[int]) -> dict[int, list[PlannedLeg]]:
@@ -51,49 +57,41 @@ def plans(shipment_ids: Sequence[int]) -> dict[int, list[PlannedLeg]]:
 
 def itinerary_rows(
     shipment: Shipment, sightings: Sequence[Sighting], journey: Journey, plan: Sequence[PlannedLeg], *, as_of: datetime
-) -> Rows:
-    """Visits, legs and estimate moves of one shipment, unsaved; none while nothing was heard of it: the plan stands."""
+) -> list[Row]:
+    """Visits, legs and estimate moves of one shipment; none while nothing was heard of it: the plan stands."""
     if not sightings:
         return []
     live = live_versions(sightings, as_of=as_of)
     found = stays(live, containers=journey.containers, priority=journey.priority)
     told = (Milestone.VESSEL_DEPARTED, Milestone.VESSEL_ARRIVED, final_of(journey.final))
     left_over = found.anomalies or {}
-    rows: Rows = [_visit(shipment, stay, left_over) for stay in found.visits]
-    rows += [_leg(shipment, leg) for leg in legs_as_they_went(plan, live, priority=journey.priority)]
-    rows += [
-        EtaRow(
-            shipment=shipment, milestone=one.milestone.value, published_at=one.published_at, eta_at=one.heard.time,
-            source=one.heard.source, sighting=one.heard.sighting_id,
-        )
-        for one in estimates(sightings, journey, milestones=told, as_of=as_of)
-    ]  # fmt: skip
+    rows: list[Row] = [(VisitRow, shipment.pk, _visit(stay, left_over)) for stay in found.visits]
+    legs = legs_as_they_went(plan, live, priority=journey.priority)
+    rows += [(LegRow, shipment.pk, _leg(leg)) for leg in legs]
+    moves = estimates(sightings, journey, milestones=told, as_of=as_of)
+    rows += [(EtaRow, shipment.pk, _move(move)) for move in moves]
     return rows
 
 
-def _visit(shipment: Shipment, stay: Stay, left_over: Mapping[tuple[str, str, str], int]) -> VisitRow:
-    return VisitRow(
-        shipment=shipment, container=stay.container, place=stay.place, facility=stay.facility, role=stay.role,
-        entry_at=stay.entry_at, entry_code=stay.entry_code, entry_sighting=stay.entry_id, exit_at=stay.exit_at,
-        exit_code=stay.exit_code, exit_sighting=stay.exit_id, seconds=stay.seconds,
-        anomalies=left_over.get((stay.container, stay.place, stay.facility), 0),
+def _visit(stay: Stay, left_over: Mapping[tuple[str, str, str], int]) -> tuple[Any, ...]:
+    return (
+        stay.container, stay.place, stay.facility, stay.role, stay.entry_at, stay.entry_code, stay.entry_id,
+        stay.exit_at, stay.exit_code, stay.exit_id, stay.seconds,
+        left_over.get((stay.container, stay.place, stay.facility), 0),
     )  # fmt: skip
 
 
-def _leg(shipment: Shipment, found: LegFacts) -> LegRow:
+def _leg(found: LegFacts) -> tuple[Any, ...]:
     leg, left, came = found.leg, found.departure, found.arrival
-    return LegRow(
-        shipment=shipment, sequence=leg.sequence, origin=leg.origin, destination=leg.destination, mode=leg.mode,
-        voyage=found.voyage, vessel_imo=found.vessel_imo, departed_at=left.act.time if left.act else None,
-        departure_expected_at=left.expected.time if left.expected else None,
-        arrived_at=came.act.time if came.act else None,
-        arrival_expected_at=came.expected.time if came.expected else None,
+    return (
+        leg.sequence, leg.origin, leg.destination, leg.mode, found.voyage, found.vessel_imo,
+        left.act.time if left.act else None, left.expected.time if left.expected else None,
+        came.act.time if came.act else None, came.expected.time if came.expected else None,
     )  # fmt: skip
 
 
-def values_of(row: models.Model) -> tuple[Any, ...]:
-    """The derived values of a row, to compare."""
-    return tuple(getattr(row, name) for name in FIELDS[type(row)])
+def _move(one: Estimate) -> tuple[Any, ...]:
+    return one.milestone.value, one.published_at, one.heard.time, one.heard.source, one.heard.sighting_id
 
 
 def stored(shipment_ids: Sequence[int]) -> dict[type[models.Model], dict[tuple[int, tuple[Any, ...]], int]]:
@@ -109,24 +107,25 @@ def stored(shipment_ids: Sequence[int]) -> dict[type[models.Model], dict[tuple[i
     }
 
 
-def itinerary_write(shipment_ids: Sequence[int], rows: Iterable[models.Model]) -> None:
+def itinerary_write(shipment_ids: Sequence[int], rows: Iterable[Row]) -> None:
     """Makes the stored rows of these shipments equal to `rows`; what is the same already is left alone."""
-    wanted: dict[type[models.Model], dict[tuple[int, tuple[Any, ...]], models.Model]] = {m: {} for m in FIELDS}
-    for row in rows:
-        wanted[type(row)][getattr(row, "shipment_id"), values_of(row)] = row  # noqa: B009 - three models, one field
+    wanted = _by_table(rows)
     for model, known in stored(shipment_ids).items():
         gone = [pk for key, pk in known.items() if key not in wanted[model]]
-        fresh = [row for key, row in wanted[model].items() if key not in known]
+        fresh = [_SHAPES[model](pk, *values) for pk, values in wanted[model] if (pk, values) not in known]
         if gone:
             model._default_manager.filter(pk__in=gone).delete()
-        if fresh:
-            rows_create(fresh)
+        rows_create(fresh, of=model)
 
 
-def differing(shipment_ids: Sequence[int], rows: Iterable[models.Model]) -> set[int]:
+def differing(shipment_ids: Sequence[int], rows: Iterable[Row]) -> set[int]:
     """Shipments whose stored rows differ from these."""
-    wanted: dict[type[models.Model], set[tuple[int, tuple[Any, ...]]]] = {m: set() for m in FIELDS}
-    for row in rows:
-        wanted[type(row)].add((getattr(row, "shipment_id"), values_of(row)))  # noqa: B009 - three models, one field
-    known = stored(shipment_ids)
-    return {shipment_id for model in FIELDS for shipment_id, _values in wanted[model] ^ known[model].keys()}
+    wanted, known = _by_table(rows), stored(shipment_ids)
+    return {shipment_id for model in FIELDS for shipment_id, _values in wanted[model].keys() ^ known[model].keys()}
+
+
+def _by_table(rows: Iterable[Row]) -> dict[type[models.Model], dict[tuple[int, tuple[Any, ...]], None]]:
+    found: dict[type[models.Model], dict[tuple[int, tuple[Any, ...]], None]] = {model: {} for model in FIELDS}
+    for model, shipment_id, values in rows:
+        found[model][shipment_id, values] = None
+    return found

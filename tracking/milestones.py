@@ -6,9 +6,10 @@ retractions and the choice between sources are in effective.py; nothing here rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 from tracking.effective import (
@@ -41,6 +42,7 @@ _FIFTH: Final[Mapping[FinalMilestone, Milestone]] = {
     FinalMilestone.CY: _M.EMPTY_RETURN,  # the slot "EMPTY_RETURN or DELIVERED"
     FinalMilestone.CFS: _M.CFS_AVAILABLE,
 }
+_ORDER: Final = {milestone: n for n, milestone in enumerate(Milestone)}
 _BY_WATER: Final = frozenset({"VESSEL", "SEA", "MARITIME"})
 _CUSTOMS_PAPERS: Final = frozenset({"CUS", "CUC"})
 _BOOKING_PAPERS: Final = frozenset({"CBR", "BKG"})
@@ -52,6 +54,7 @@ def final_of(final: FinalMilestone) -> Milestone:
     return _FINAL[final]
 
 
+@cache
 def chain(final: FinalMilestone, mode: Mode = Mode.SEA, load: Load = Load.FCL) -> tuple[Milestone, ...]:
     """The milestones in order (1.1); for other modes than sea, the final one and what comes after it (R1.13).
 
@@ -88,16 +91,7 @@ def bind(sighting: Sighting, journey: Journey) -> tuple[Milestone, str] | None:
     customs = _customs(sighting)
     if customs is not None:
         return customs, sighting.place or journey.pod or ""
-    by_code = {
-        "GTIN": _gate_in,
-        "GTOT": _gate_out,
-        "LOAD": _loaded,
-        "DISC": _discharged,
-        "DEPA": _departed,
-        "ARRI": _arrived,
-        "AVPU": _available,
-        "DROP": _dropped,
-    }.get(sighting.code)
+    by_code = _BINDERS.get(sighting.code)
     bound = by_code(sighting, journey) if by_code else None
     if bound is None or journey.mode == Mode.SEA:
         return bound
@@ -207,6 +201,12 @@ def _customs(s: Sighting) -> Milestone | None:
     return None
 
 
+_BINDERS: Final[Mapping[str, Callable[[Sighting, Journey], tuple[Milestone, str] | None]]] = {
+    "GTIN": _gate_in, "GTOT": _gate_out, "LOAD": _loaded, "DISC": _discharged, "DEPA": _departed, "ARRI": _arrived,
+    "AVPU": _available, "DROP": _dropped,
+}  # fmt: skip
+
+
 # --- the state of a shipment ---
 
 
@@ -277,6 +277,9 @@ class ShipmentFacts:
         return self.reached(milestone) or self.expected(milestone)
 
 
+Bound = dict[int, tuple[Milestone, str] | None]  # by the id of a sighting
+
+
 def derive(
     sightings: Iterable[Sighting],
     journey: Journey,
@@ -284,11 +287,14 @@ def derive(
     as_of: datetime,
     priority: Sequence[str] | None = None,
     conflict_hours: int = CONFLICT_HOURS,
+    bound: Bound | None = None,
 ) -> ShipmentFacts:
     """The facts of one shipment as of an instant, from all its stored sightings in any order (R1.8 to R1.15).
 
-    `priority` stands in for the journey's own order of sources.
+    `priority` stands in for the journey's own order of sources. `bound` remembers what sightings speak of, when one
+    journey is looked at as of many instants.
     """
+    bound = {} if bound is None else bound
     live = live_versions(sightings, as_of=as_of)
     final = final_of(journey.final)
     names: tuple[str | None, ...] = tuple(sorted(set(journey.containers))) or (None,)
@@ -297,6 +303,7 @@ def derive(
             name,
             [s for s in live if name is None or s.container in (None, name)],
             journey,
+            bound,
             priority=journey.priority if priority is None else priority,
             conflict_hours=conflict_hours,
         )
@@ -318,13 +325,15 @@ def _is_booking(s: Sighting) -> bool:
 
 
 def _container(
-    name: str | None, live: Sequence[Sighting], journey: Journey, *, priority: Sequence[str], conflict_hours: int
-) -> ContainerFacts:
+    name: str | None, live: Sequence[Sighting], journey: Journey, bound: Bound, *, priority: Sequence[str],
+    conflict_hours: int,
+) -> ContainerFacts:  # fmt: skip
     reports: dict[tuple[Milestone, str], list[Sighting]] = {}
     for s in live:
-        bound = bind(s, journey)
-        if bound is not None:
-            reports.setdefault(bound, []).append(s)
+        if s.id not in bound:
+            bound[s.id] = bind(s, journey)
+        if (what := bound[s.id]) is not None:
+            reports.setdefault(what, []).append(s)
     final = final_of(journey.final)
 
     def weigh(milestone: Milestone, about: Sequence[Sighting]) -> Effective:
@@ -342,8 +351,7 @@ def _container(
         _stand_in(facts, _M.CY_AVAILABLE, node, facts.get((_M.DISCHARGED, node), NOTHING), "DISC")
     holds = tuple(_holds(live))
     _await_release(facts, holds, customs_by_us=journey.customs_by_us)
-    order = list(Milestone)
-    milestones = tuple(facts[key] for key in sorted(facts, key=lambda k: (order.index(k[0]), k[1])))
+    milestones = tuple(facts[key] for key in sorted(facts, key=lambda k: (_ORDER[k[0]], k[1])))
     return ContainerFacts(container=name, milestones=milestones, holds=holds)
 
 
