@@ -374,12 +374,13 @@ def moves(found: Dossier, told: Sequence[tuple[datetime, Heard]]) -> list[dict[s
             "at": at, "zone": found.zone, "eta": eta.time, "eta_zone": found.zone,
             "eta_precision": "day" if eta.precision == Precision.DAY else "minute",
             "source": wording.source(eta.source, eta.source_kind),
-            "shift": _shift(told[n - 1][1].time, eta.time) if n else "",
+            "shift": shift(told[n - 1][1].time, eta.time) if n else "",
         })  # fmt: skip
     return shown[::-1]
 
 
-def _shift(before: datetime, after: datetime) -> str:
+def shift(before: datetime, after: datetime) -> str:
+    """`2 days later`."""
     hours = (after - before) // timedelta(hours=1)
     size = wording.days(abs(hours) // 24) if abs(hours) >= 24 else wording.hours(max(1, abs(hours)))
     return (_("%(size)s later") if after > before else _("%(size)s earlier")) % {"size": size}

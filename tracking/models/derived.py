@@ -36,6 +36,14 @@ class MilestoneRow(TenantOwned):
                 fields=["tenant", "shipment", "container", "milestone", "node"], name="milestone_once"
             ),
         ]
+        indexes: ClassVar[list[Any]] = [
+            # what is new since somebody was here
+            models.Index(
+                fields=["tenant", "-act_recorded_at"],
+                condition=models.Q(container="", act_at__isnull=False),
+                name="milestone_news",
+            ),
+        ]
 
 
 class Touched(TenantOwned):
@@ -115,6 +123,7 @@ class EtaRow(TenantOwned):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["tenant", "shipment", "milestone", "published_at"], name="eta_once"),
         ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["tenant", "-published_at"], name="eta_news")]
 
 
 class SourceDay(TenantOwned):
