@@ -8,13 +8,8 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from kpis import selectors, tables
-from kpis.figures import bounds
-from kpis.models import SnapshotRow
-from kpis.running import running
-from kpis.types import Counts
 from portal.lib.periods import Month, local_date
 from portal.tenancy.models import Member, Role
 from portal.tenancy.selectors import tenant_zone
@@ -30,7 +25,7 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
         return {}
     zone = tenant_zone()
     month = Month.of(local_date(at, zone))
-    found: dict[str, Any] = {"tiles": [_running(month, at)], "managing": []}
+    found: dict[str, Any] = {"tiles": [_running(month)], "managing": []}
     closed = selectors.snapshot_list(at=at)
     if closed:
         newest = closed[0]
@@ -67,19 +62,10 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
     return found
 
 
-def _running(month: Month, at: datetime) -> dict[str, Any]:
-    """The running month as a tile: never 0 for nothing, counts for few, nothing of grade C (R0.3, R0.6, R3.1)."""
-    found = running(month, at=at)
-    row = SnapshotRow(
-        kpi="OTD", num=found.num, den=found.den, unknown=found.unknown, grade=found.graded.grade.value,
-        grade_reasons=list(found.graded.reasons),
-    )  # fmt: skip
-    row.low, row.high = bounds(Counts(num=found.num, den=found.den, unknown=found.unknown))
-    shown = tables.figure(row, staff=False, min_n=selectors.config_now().min_n_percent)
-    tile = tables.tile(shown, href=f"{reverse('tracking:shipments')}?month={month}")
-    due = ngettext("%(n)s due in the month", "%(n)s due in the month", found.due) % {"n": found.due}
-    notes = [tables.month_name(str(month)), _("provisional"), *([tile["note"]] if tile["note"] else []), due]
+def _running(month: Month) -> dict[str, Any]:
+    """The running month as a tile that is counted once the page is there: it takes longest where most is due."""
+    url = reverse("kpis:so_far")
     return {
-        **tile, "label": _("On time so far"), "note": " · ".join(notes), "proof": _("Shipments"),
-        "void": shown.get("void", "") if found.den else _("no data: nothing due yet"),
+        "label": _("On time so far"), "value": None, "void": _("counting"), "load": url, "href": url,
+        "note": f"{tables.month_name(str(month))} · {_('provisional')}", "proof": _("Open"),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from html import unescape
 
 import pytest
 
@@ -57,8 +58,8 @@ def complete(account, line, shipment, arrived: str) -> None:
 
 
 def tile_of(page: str) -> str:
-    at = page.index("On time so far")
-    return " ".join(page[at - 200 : at + 900].split())
+    at = page.index('<div class="tile')
+    return " ".join(page[at : at + 1500].split())
 
 
 def test_the_tile_shows_counts_for_few_their_grade_and_never_a_zero_for_nothing(acme) -> None:
@@ -66,13 +67,13 @@ def test_the_tile_shows_counts_for_few_their_grade_and_never_a_zero_for_nothing(
     client, line = client_of(acme.member), source()
     made = [due(acme, f"N{n}", due_date=date(2026, 3, 5)) for n in range(8)]
     with clock.set_to(datetime(2026, 3, 3, tzinfo=UTC)):
-        nothing = tile_of(client.get("/").content.decode())
+        nothing = tile_of(client.get("/kpis/so-far").content.decode())
     assert "no data: nothing due yet" in nothing
-    assert "8 due in the month" in nothing
+    assert "0 of the month's 8 due so far" in unescape(nothing)
     for n, one in enumerate(made):
         complete(acme, line, one, "2026-03-04T10:00:00+01:00" if n else "2026-03-06T10:00:00+01:00")
     with clock.set_to(datetime(2026, 3, 8, tzinfo=UTC)):
-        shown = tile_of(client.get("/").content.decode())
+        shown = tile_of(client.get("/kpis/so-far").content.decode())
     assert "7 of 8" in shown
     assert "grade-A" in shown
     assert "provisional" in shown
@@ -85,6 +86,14 @@ def test_poor_data_publish_no_figure(acme) -> None:
     for n in range(4):
         due(acme, f"Q{n}", due_date=date(2026, 3, 5))
     with clock.set_to(datetime(2026, 3, 20, tzinfo=UTC)):
-        shown = tile_of(client_of(acme.member).get("/").content.decode())
+        shown = tile_of(client_of(acme.member).get("/kpis/so-far").content.decode())
     assert "not published" in shown
     assert "0.0" not in shown
+
+
+def test_the_home_page_does_not_wait_for_it(acme) -> None:
+    tiered(acme, "PRIORITY")
+    due(acme, "H1", due_date=date(2026, 3, 5))
+    with clock.set_to(datetime(2026, 3, 20, tzinfo=UTC)):
+        page = client_of(acme.member).get("/").content.decode()
+    assert 'hx-get="/kpis/so-far" hx-trigger="load"' in page

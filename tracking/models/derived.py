@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field
 from tracking.models.shipments import Shipment
@@ -42,6 +43,13 @@ class MilestoneRow(TenantOwned):
                 fields=["tenant", "-act_recorded_at"],
                 condition=models.Q(container="", act_at__isnull=False),
                 name="milestone_news",
+            ),
+            # what should have been heard of by now, the last expected first
+            models.Index(
+                models.F("tenant"),
+                Coalesce("est_at", "pln_at").desc(),
+                condition=models.Q(container="", act_at__isnull=True),
+                name="milestone_unheard",
             ),
         ]
 
