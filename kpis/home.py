@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from kpis import selectors, tables
-from kpis.figures import display_pct, stands
 from portal.lib.periods import Month, local_date
-from portal.tenancy.models import Member
+from portal.tenancy.models import Member, Role
 from portal.tenancy.selectors import tenant_zone
 from portal.web.policy import entitled
 from portal.web.templatetags.ui import time_at
+
+FRESH: Final = timedelta(days=7)  # for so long a closed month is news to a manager
 
 
 def customer(member: Member, at: datetime) -> dict[str, Any]:
     """Two tiles and the last closed month, for accounts whose tier includes snapshots."""
     if not entitled("kpi_snapshots", at):
         return {}
-    month = Month.of(local_date(at, tenant_zone()))
-    found: dict[str, Any] = {"tiles": [_running(month)]}
+    zone = tenant_zone()
+    month = Month.of(local_date(at, zone))
+    found: dict[str, Any] = {"tiles": [_running(month)], "managing": []}
     closed = selectors.snapshot_list(at=at)
     if closed:
         newest = closed[0]
@@ -34,11 +35,19 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
         whole = {r.kpi: tables.figure(r, staff=False, min_n=min_n) for r in rows if not r.lane}
         tile = tables.tile(whole["OTD"], href=url)
         name = tables.month_name(newest.period)
+        if member.role == Role.MANAGER and at - newest.published_at < FRESH:
+            found["managing"].append({
+                "tone": "ok", "label": _("%(month)s is closed and ready") % {"month": name}, "url": url,
+                "why": _("On time: %(value)s") % {
+                    "value": f"{tile['value']}{tile['unit']}" if tile["value"] else tile["void"],
+                },
+                "when": time_at(newest.published_at, zone, "short"),
+            })  # fmt: skip
         found["tiles"].append({**tile, "label": _("On time"), "note": f"{name}: {tile['note']}"})
         found["snapshot"] = {
             "title": name,
             "url": url,
-            "note": format_html(_("Closed as of {}"), time_at(newest.as_of, tenant_zone())),
+            "note": format_html(_("Closed as of {}"), time_at(newest.as_of, zone)),
             "stats": [
                 {
                     "label": shown["label"],
@@ -54,19 +63,9 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
 
 
 def _running(month: Month) -> dict[str, Any]:
-    hits, judged, due = selectors.provisional(month)
-    name = tables.month_name(str(month))
-    counted = ngettext("%(n)s unit due, provisional", "%(n)s units due, provisional", due) % {"n": due}
-    few = not stands(judged, min_n=selectors.config_now().min_n_percent)
-    value: str | None = None
-    if judged:
-        value = _("%(num)s of %(den)s") % {"num": hits, "den": judged} if few else display_pct(hits, judged)
+    """The running month as a tile that is counted once the page is there: it takes longest where most is due."""
+    url = reverse("kpis:so_far")
     return {
-        "label": _("On time so far"),
-        "value": value,
-        "unit": "%" if value and not few else "",
-        "note": f"{name}: {counted}",
-        "void": _("nothing due yet") if not due else _("none arrived yet"),
-        "href": f"{reverse('tracking:shipments')}?month={month}",
-        "proof": _("Shipments"),
-    }
+        "label": _("On time so far"), "value": None, "void": _("counting"), "load": url, "href": url,
+        "note": f"{tables.month_name(str(month))} · {_('provisional')}", "proof": _("Open"),
+    }  # fmt: skip

@@ -354,13 +354,6 @@ def months_open(*, at: datetime, config: CloseConfig) -> list[Month]:
     return [m for m in months if cut_of(m, config) + JOB_DELAY <= at]
 
 
-def provisional(period: Month) -> tuple[int, int, int]:
-    """(on time, judged, due) of a running month from the derived columns; provisional, never signed (4.1)."""
-    own = Shipment.objects.filter(due_period=str(period))
-    counted = {name: own.filter(punctuality=name).count() for name in ("ON_TIME", "LATE")}
-    return counted["ON_TIME"], counted["ON_TIME"] + counted["LATE"], own.count()
-
-
 # --- proof (I5, M3) ---
 
 

@@ -17,9 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from kpis import wording
-from kpis.figures import display_pct, stands
+from kpis.figures import bounds, display_pct, stands
 from kpis.models import Snapshot, SnapshotRow, SnapshotUnit
 from kpis.registry import KPIS
+from kpis.running import Running
+from kpis.types import Counts
 from portal.lib.money import half_up
 from portal.lib.periods import Month
 
@@ -92,6 +94,23 @@ def tile(shown: Mapping[str, Any], *, href: str, target: Decimal | None = None) 
         "loadline": shown["loadline"],
         "void": shown.get("void", ""),
     }
+
+
+def running_tile(found: Running, *, min_n: int, href: str) -> dict[str, Any]:
+    """The running month: never 0 for nothing, counts for few, nothing of grade C (R0.3, R0.6, R3.1)."""
+    low, high = bounds(Counts(num=found.num, den=found.den, unknown=found.unknown))
+    row = SnapshotRow(
+        kpi="OTD", num=found.num, den=found.den, unknown=found.unknown, grade=found.graded.grade.value,
+        grade_reasons=list(found.graded.reasons), low=low, high=high,
+    )  # fmt: skip
+    shown = figure(row, staff=False, min_n=min_n)
+    made = tile(shown, href=href)
+    due = _("%(den)d of the month's %(due)d due so far") % {"den": found.den, "due": found.due}
+    notes = [month_name(str(found.month)), _("provisional"), *([made["note"]] if made["note"] else []), due]
+    return {
+        **made, "label": _("On time so far"), "note": " · ".join(notes), "proof": _("Shipments"),
+        "void": shown.get("void", "") if found.den else _("no data: nothing due yet"),
+    }  # fmt: skip
 
 
 def snapshot_rows(

@@ -9,20 +9,44 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from kpis import selectors, tables, wording
 from kpis.models import Snapshot
+from kpis.running import running
 from portal.lib.errors import NotFound
+from portal.lib.periods import Month, local_date
 from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import audit
 from portal.web.pages import TenantView, pager
-from portal.web.policy import ACCOUNT, STAFF, Policy, entitled
+from portal.web.policy import ACCOUNT, STAFF, Policy, customers, entitled
 from portal.web.templatetags.ui import time_at
 
 SNAPSHOTS: Final = Policy(who=ACCOUNT | STAFF, entitlement="kpi_snapshots")
 PAGE: Final = 50
+
+
+class SoFar(TenantView):
+    """On-time delivery of the running month, as far as it is due; the home page takes its tile from here."""
+
+    policy: ClassVar[Policy] = customers(entitlement="kpi_snapshots")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The figure with its grade, and how it is counted."""
+        month = Month.of(local_date(self.at, tenant_zone()))
+        found = running(month, at=self.at)
+        url = f"{reverse('tracking:shipments')}?month={month}"
+        return self.page("kpis/so_far.html", {
+            "title": _("On time so far"), "subtitle": tables.month_name(str(month)),
+            "tile": tables.running_tile(found, min_n=selectors.config_now().min_n_percent, href=url),
+            "says": [
+                _("On time out of all whose promise has come due; what is late, missing or silent stays in."),
+                _("What arrived before its promise is due is counted when it is due."),
+                _("Provisional: the month is judged anew from its events at the close, and only that is a snapshot."),
+            ],
+        })  # fmt: skip
 
 
 class SnapshotView(TenantView):

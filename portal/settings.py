@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "portal.web",
     "portal.outbox",
     "portal.notify",
+    "portal.shares",
     "portal.checks",
     "portal.demo",
     "tracking",

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import include, path
 
 APPS = ("portal.web", "portal.account", "portal.outbox", "portal.notify", "tracking", "kpis", "tiers.promises",
-        "tiers.credits")  # fmt: skip
+        "tiers.credits", "portal.shares")  # fmt: skip
 
 
 def _collected(name: str) -> list[Any]:

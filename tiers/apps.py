@@ -26,6 +26,7 @@ class TiersConfig(AppConfig):
         from portal.web.pages import entitlement_label
         from portal.web.policy import ask_entitlements_of, customers, staff
         from tiers.credits import home
+        from tiers.promises import home as promises_home
         from tiers.promises.registry import ENTITLEMENTS
         from tiers.promises.selectors import ask_places_of, entitled, entitlements
         from tracking.backfill import charges_kept_by
@@ -45,6 +46,7 @@ class TiersConfig(AppConfig):
         )
         home_register(HomePart(key="credits", order=300, for_staff=False, fill=home.customer))
         home_register(HomePart(key="credits", order=300, for_staff=True, fill=home.desk))
+        home_register(HomePart(key="agreements", order=310, for_staff=True, fill=promises_home.desk))
 
 
 def _places(codes: Collection[str]) -> set[str]:

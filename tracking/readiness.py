@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db import connections
 
 from portal.lib.periods import local_date
-from portal.tenancy.context import OPERATOR_ALIAS
+from portal.tenancy.context import OPERATOR_ALIAS, scope
 from portal.tenancy.selectors import installation, operator_zone
 from tracking.milestones import chain, critical_five, final_of
 from tracking.models import Source
@@ -38,6 +38,7 @@ class Asked:
 
     account: int | None = None  # tenant id
     lane: str = ""
+    month: str = ""  # of the promise, YYYY-MM
     late_hours: int = 24
 
 
@@ -126,7 +127,7 @@ with steps as (
 ), units as (
   select tenant_id, id, public_id, ref, lane, final_milestone, mode from tracking_shipment
    where due_at >= %s and due_at < %s and status <> 'CANCELLED'
-     and (%s::bigint is null or tenant_id = %s) and (%s = '' or lane = %s)
+     and (%s::bigint is null or tenant_id = %s) and (%s = '' or lane = %s) and (%s = '' or due_period = %s)
 ), heard as (
   select u.tenant_id, u.id, t.place, min(u.public_id) as public_id, min(u.ref) as ref, min(u.lane) as lane,
          min(u.final_milestone) as final, min(u.mode) as mode,
@@ -180,6 +181,11 @@ select lane, slot, min(place), count(*), count(*) filter (where captured), count
        count(distinct id), count(distinct id) filter (where is_whole)
   from marked group by grouping sets ((lane, slot), (lane)) order by lane, min(place), slot nulls first
 """
+_SO_FAR: Final = """
+, marked as (select id, bool_and(captured) as is_whole, count(*) filter (where captured) as captured,
+                    count(*) filter (where is_wrong) as wrong from slots group by id)
+select count(*), count(*) filter (where is_whole), coalesce(sum(wrong), 0), coalesce(sum(captured), 0) from marked
+"""
 _BEHIND: Final = """
 select tenant_id, public_id, ref, lane, slot, since_at, act_at, recorded_at, coalesce(act_source, '')
   from slots
@@ -210,11 +216,16 @@ def _steps() -> list[list[Any]]:
 
 
 def _parameters(asked: Asked, at: datetime) -> list[Any]:
+    manual = list(Source.objects.filter(kind=SourceKind.MANUAL).values_list("key", flat=True))
+    return _with_sources(asked, at, manual)
+
+
+def _with_sources(asked: Asked, at: datetime, manual: list[str]) -> list[Any]:
     found = installation()
     own = found.parameters if found else {}
-    manual = list(Source.objects.filter(kind=SourceKind.MANUAL).values_list("key", flat=True))
     return [
-        *_steps(), at - WINDOW, at, *_narrowed(asked), int(own.get("empty_return_days", 21)), asked.late_hours,
+        *_steps(), at - WINDOW, at, *_narrowed(asked), asked.month, asked.month,
+        int(own.get("empty_return_days", 21)), asked.late_hours,
         manual, int(own.get("overdue_hours", 48)), at,
     ]  # fmt: skip
 
@@ -223,8 +234,8 @@ def _narrowed(asked: Asked) -> list[Any]:
     return [asked.account, asked.account, asked.lane, asked.lane]
 
 
-def _ask(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connections[OPERATOR_ALIAS].cursor() as cursor:
+def _ask(sql: str, parameters: Sequence[Any], *, alias: str = OPERATOR_ALIAS) -> list[tuple[Any, ...]]:
+    with connections[alias].cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
 
@@ -254,6 +265,24 @@ def lanes(asked: Asked, *, at: datetime) -> list[Lane]:
         if code in made:
             made[code].months, made[code].history = months, units
     return sorted(made.values(), key=lambda lane: (-lane.total("missing"), lane.code))
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How whole the data of an account's running month is (R2.4, R2.5, R3.1); the first two count units, the others
+    milestones."""
+
+    units: int  # with at least one required milestone
+    complete: int
+    wrong: int  # captured, with a conflict between sources
+    captured: int
+
+
+def so_far(month: str, *, at: datetime) -> SoFar:
+    """Of the entered account's units of a month (YYYY-MM) whose promise has passed by `at`; one statement."""
+    asked = Asked(account=scope(), month=month)
+    ((units, complete, wrong, captured),) = _ask(_UNITS + _SO_FAR, _with_sources(asked, at, []), alias="default")
+    return SoFar(units, complete, int(wrong), int(captured))
 
 
 def _months(at: datetime) -> tuple[str, str]:

@@ -181,7 +181,7 @@ def _entry(found: Dossier, step: Step, event_url: EventUrl) -> dict[str, Any]:
     evidence = step.sighting.id if step.sighting else step.heard.sighting_id if step.heard else None
     number = found.number_of(evidence) if evidence is not None else None
     entry: dict[str, Any] = {
-        "kind": step.kind.value, "label": _label(step), "place": found.name_of(step.node), "at": step.at, "zone": zone,
+        "kind": step.kind.value, "label": label(step), "place": found.name_of(step.node), "at": step.at, "zone": zone,
         "precision": "day" if step.precision == Precision.DAY else "minute", "late": step.is_late,
         "lines": _lines(found, step, zone), "url": event_url(number) if number else "",
         "was": [_was_entry(w, zone) for w in step.was],
@@ -198,7 +198,7 @@ def _entry(found: Dossier, step: Step, event_url: EventUrl) -> dict[str, Any]:
     return entry
 
 
-def _label(step: Step) -> str:
+def label(step: Step) -> str:
     if step.milestone is not None:
         return wording.milestone(step.milestone)
     assert step.sighting is not None
@@ -241,9 +241,9 @@ def _lines(found: Dossier, step: Step, zone: str) -> list[SafeString | str]:
         return lines
     if step.heard is not None and step.kind != StepKind.MISSING:
         lines.append(_reported(step.heard.source, step.heard.source_kind, step.heard.recorded_at, zone))
-    lines += _expectations(step, zone)
+    lines += expectations(step, zone)
     if step.apart:
-        lines.append(_boxes(step, zone))
+        lines.append(boxes_apart(step, zone))
     if step.basis in _BASIS:
         lines.append(str(_BASIS[step.basis]))
     if step.is_conflict:
@@ -262,7 +262,7 @@ def _reported(source: str, kind: str, at: datetime, zone: str) -> SafeString:
     )
 
 
-def _expectations(step: Step, zone: str) -> list[SafeString]:
+def expectations(step: Step, zone: str) -> list[SafeString]:
     """What was planned and estimated, beside what is shown."""
     shown = step.heard.sighting_id if step.heard and step.kind != StepKind.MISSING else None
     parts = [
@@ -273,7 +273,7 @@ def _expectations(step: Step, zone: str) -> list[SafeString]:
     return [format_html_join(" · ", "{}", ((p,) for p in parts))] if parts else []
 
 
-def _boxes(step: Step, zone: str) -> SafeString:
+def boxes_apart(step: Step, zone: str) -> SafeString:
     told = ngettext("%(count)d of %(all)d container", "%(count)d of %(all)d containers", step.boxes) % {
         "count": step.reached, "all": step.boxes,
     }  # fmt: skip
@@ -374,12 +374,13 @@ def moves(found: Dossier, told: Sequence[tuple[datetime, Heard]]) -> list[dict[s
             "at": at, "zone": found.zone, "eta": eta.time, "eta_zone": found.zone,
             "eta_precision": "day" if eta.precision == Precision.DAY else "minute",
             "source": wording.source(eta.source, eta.source_kind),
-            "shift": _shift(told[n - 1][1].time, eta.time) if n else "",
+            "shift": shift(told[n - 1][1].time, eta.time) if n else "",
         })  # fmt: skip
     return shown[::-1]
 
 
-def _shift(before: datetime, after: datetime) -> str:
+def shift(before: datetime, after: datetime) -> str:
+    """`2 days later`."""
     hours = (after - before) // timedelta(hours=1)
     size = wording.days(abs(hours) // 24) if abs(hours) >= 24 else wording.hours(max(1, abs(hours)))
     return (_("%(size)s later") if after > before else _("%(size)s earlier")) % {"size": size}

@@ -86,7 +86,9 @@ class ShipmentPage(OneShipment):
         })  # fmt: skip
 
     def _actions(self, public_id: str) -> list[dict[str, str]]:
-        """What the staff can do here; a customer looks."""
+        """What the staff can enter here, and a customer share."""
+        if not self.member.is_staff:
+            return [{"label": _("Share"), "url": reverse("shares:shipment", args=[public_id]), "icon": "link"}]
         if self.member.role not in ENTERING:
             return []
         return [{"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}]

@@ -14,13 +14,17 @@ class AccountConfig(AppConfig):
 
     def ready(self) -> None:
         """Step-up and navigation."""
+        from portal.account import home
         from portal.account.stepup import step_up_ask
         from portal.tenancy.models import Role
+        from portal.web.home import HomePart, home_register
         from portal.web.nav import NavItem, nav_register
         from portal.web.policy import Policy, staff
         from portal.web.stepup import ask_step_up_of
 
         ask_step_up_of(step_up_ask)
+        home_register(HomePart(key="people", order=400, for_staff=False, fill=home.customer))
+        home_register(HomePart(key="people", order=400, for_staff=True, fill=home.desk))
         managers = Policy(who=frozenset({Role.MANAGER.value}))
         section = _("Settings")
         nav_register(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from allauth.mfa.models import Authenticator
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from portal.lib import seal
 from portal.lib.errors import BadRequest
-from portal.tenancy.models import ApiKey, AuditEntry, Invitation, Member
+from portal.tenancy.models import ApiKey, AuditEntry, Invitation, Member, Role
 
 AUDIT_PAGE: Final = 50
 
@@ -45,6 +45,21 @@ def key_list(*, at: datetime) -> tuple[list[ApiKey], list[ApiKey]]:
     keys = ApiKey.objects.filter(scope="read")
     valid = list(keys.filter(key_valid(at)).order_by("label", "created_at"))
     return valid, list(keys.exclude(key_valid(at)).order_by("-created_at")[:20])
+
+
+def keys_ending(*, scope: str, at: datetime, within: timedelta) -> list[ApiKey]:
+    """Keys that end, or ended, by their date less than so long away, and have no valid successor of their name."""
+    dated = ApiKey.objects.filter(scope=scope, revoked_at=None, expires_at__gt=at - within, expires_at__lte=at + within)
+    after = Q(expires_at=None) | Q(expires_at__gt=OuterRef("expires_at"))
+    heirs = ApiKey.objects.filter(
+        after, key_valid(at), scope=scope, source_key=OuterRef("source_key"), label__iexact=OuterRef("label")
+    )
+    return list(dated.exclude(Exists(heirs)).order_by("expires_at", "pk")[:10])
+
+
+def active_count(role: Role) -> int:
+    """How many people of the entered scope have the role and may come in."""
+    return Member.objects.filter(role=role.value, is_active=True, user__is_active=True).count()
 
 
 def totp_secret_of(email: str) -> str | None:

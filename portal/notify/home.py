@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,12 +12,16 @@ from django.utils.translation import ngettext
 from portal.notify.models import Phase
 from portal.notify.selectors import delivery_gauges
 from portal.outbox.selectors import outbox_gauges
-from portal.tenancy.models import Member
+from portal.tenancy.models import Member, Role
 from portal.tenancy.selectors import installation
+
+_ACTING: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
 
 
 def desk(member: Member, at: datetime) -> dict[str, Any]:
-    """Entries of the list `attention`: dead letters, uncertain mails, a pause."""
+    """Entries of the list `attention` for those who may act: dead letters, uncertain mails, a pause."""
+    if member.role not in _ACTING:
+        return {}
     here, found = reverse("ops:notify_outbox"), installation()
     uncertain, dead = delivery_gauges()["deliveries_uncertain"], outbox_gauges()["outbox_dead"]
     entries: list[dict[str, Any]] = []

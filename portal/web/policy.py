@@ -19,12 +19,13 @@ from portal.tenancy.context import scope
 from portal.tenancy.models import ACCOUNT_ROLES, STAFF_ROLES, Role
 
 ANONYMOUS: Final = "ANONYMOUS"
+SHARE_LINK: Final = "SHARE_LINK"  # whoever holds a share link: anonymous everywhere else
 READ_KEY: Final = "KEY_READ"
 SOURCE_KEY: Final = "KEY_SOURCE"
 ACCOUNT: Final = frozenset(r.value for r in ACCOUNT_ROLES)
 STAFF: Final = frozenset(r.value for r in STAFF_ROLES)
-EVERYBODY: Final = frozenset({ANONYMOUS, READ_KEY, SOURCE_KEY}) | ACCOUNT | STAFF
-PRINCIPALS: Final = (ANONYMOUS, *(r.value for r in Role), READ_KEY, SOURCE_KEY)
+EVERYBODY: Final = frozenset({ANONYMOUS, SHARE_LINK, READ_KEY, SOURCE_KEY}) | ACCOUNT | STAFF
+PRINCIPALS: Final = (ANONYMOUS, SHARE_LINK, *(r.value for r in Role), READ_KEY, SOURCE_KEY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from portal.lib import clock, ids
 from portal.lib.periods import Month
 from portal.notify.models import Delivery
 from portal.notify.notices import unsubscribe_token
+from portal.shares.services import share_create
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.keys import key_create
 from portal.tenancy.models import Member, Role
@@ -30,7 +31,7 @@ from tracking.services import Entry, batch_start, entry_record, evidence_store, 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
           "PREMIUM_MANAGER", "OPS", "ACCOUNT_MANAGER", "FINANCE", "ADMIN")  # fmt: skip
-PRINCIPALS = ("ANONYMOUS", *PEOPLE, "KEY_READ", "KEY_SOURCE")
+PRINCIPALS = ("ANONYMOUS", "SHARE_LINK", *PEOPLE, "KEY_READ", "KEY_SOURCE")
 
 
 @dataclass
@@ -61,6 +62,9 @@ class World:
         """(person, key) of a principal."""
         if name == "ANONYMOUS":
             return None, ""
+        if name == "SHARE_LINK":
+            # opening it leaves nothing behind that other doors could take (`_shares`), so it is tried as a key
+            return None, self.tiers["PREMIUM"].objects["shares:view:token"]
         if name == "KEY_READ":
             return None, self.tiers["PREMIUM"].key
         if name == "KEY_SOURCE":
@@ -145,8 +149,20 @@ def _objects(side: Side) -> None:
         side.objects["notices:unsubscribe:token"] = unsubscribe_token(
             tenant_id=side.account.pk, member=side.account.member.public_id, fact_key="tracking.milestone_reached"
         )
+        _shares(side)
         for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
             side.objects[f"tracking:{page}:public_id"] = nothing()
+
+
+def _shares(side: Side) -> None:
+    """A link that is opened and one that is revoked; opening it sets no cookie."""
+    made = [share_create(shipment=side.shipment, label=label, days=90, by=side.account.manager, at=clock.now())
+            for label in ("Consignee", "Warehouse")]  # fmt: skip
+    side.objects["shares:view:token"] = made[0][1]
+    side.objects["shares:shipment:public_id"] = side.shipment.public_id
+    side.objects["shares:revoke:public_id"] = made[1][0].public_id
+    opened = client_of(None).get(f"/s/{made[0][1]}")
+    assert (opened.status_code, dict(opened.cookies)) == (200, {})
 
 
 def _money(side: Side) -> None:

@@ -14,7 +14,7 @@ from tests.doors import client_of
 from tests.tracking.messages import box, equipment, shipment, source, take
 from tests.tracking.pages import NOW, journey, many, tiered
 
-_BOUNDS = {"/shipments": 9, "/shipments?q=R000": 10, "/shipments?unheard=1": 9, "/": 20}
+_BOUNDS = {"/shipments": 9, "/shipments?q=R000": 10, "/shipments?unheard=1": 9, "/": 20, "/kpis/so-far": 14}
 
 
 def asked(client, address: str) -> list[str]:

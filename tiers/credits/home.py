@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from kpis.tables import month_name
 from portal.tenancy.context import across_tenants
 from portal.tenancy.models import Member, Role
+from portal.web.tables import capped
 from tiers.credits import selectors, wording
 
 _WATCHERS = frozenset({Role.FINANCE.value, Role.ACCOUNT_MANAGER.value})
@@ -39,8 +40,16 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
         return {}
     with across_tenants(reason="home: credits that wait for a person", actor=member.label, at=at):
         waiting = selectors.waiting_of_all()
+    counted = {state: sum(line.state == state for line, _tenant in waiting) for state in ("COMPUTED", "IN_REVIEW")}
+    names = {"COMPUTED": _("Credits to send to review"), "IN_REVIEW": _("Credits to approve")}
     label = {"COMPUTED": _("Credit to send to review"), "IN_REVIEW": _("Credit to approve")}
     return {
+        "tiles": [
+            {"label": names[state], "value": capped(number, selectors.MOST_WAITING), "tone": "money" if number else "",
+             "href": f"{reverse('ops:credits_all')}?state={state}", "proof": _("Credits"),
+             "note": _("a second person decides")}
+            for state, number in counted.items()
+        ],
         "attention": [
             {
                 "tone": "money",

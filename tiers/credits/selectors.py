@@ -28,6 +28,7 @@ from tiers.promises.rules import Term
 from tiers.promises.selectors import agreements_approved, lane_of, premium_terms
 from tracking.models import Shipment
 
+MOST_WAITING: Final = 20
 ASSESSED: Final = ("OTD", "COMPLETENESS")  # what a month's close publishes so far
 RESERVED: Final = ("COMPUTED", "IN_REVIEW", "APPROVED", "ISSUED", "APPLIED", "DISPUTED")  # hold a part of the caps
 
@@ -329,4 +330,4 @@ def beside_accounts(tenant_ids: Sequence[int], *, at: datetime) -> dict[int, Bes
 def waiting_of_all() -> list[tuple[CreditLine, Tenant]]:
     """Lines that wait for a person, over accounts, oldest first; inside a crossing only. 20 at most."""
     rows = CreditLine.objects.select_related("tenant").filter(state__in=["COMPUTED", "IN_REVIEW"], amount_minor__gt=0)
-    return [(line, line.tenant) for line in rows.order_by("assessed_at", "id")[:20]]
+    return [(line, line.tenant) for line in rows.order_by("assessed_at", "id")[:MOST_WAITING]]

@@ -196,6 +196,12 @@ def agreements_of_all() -> list[tuple[Agreement, Tenant]]:
     return [(row, row.tenant) for row in rows[:500]]
 
 
+def agreements_waiting() -> list[tuple[Agreement, Tenant]]:
+    """Versions that nobody has approved, with their accounts, oldest first; inside a crossing only. 20 at most."""
+    rows = Agreement.objects.select_related("tenant").filter(approved_by="").order_by("created_at", "id")
+    return [(row, row.tenant) for row in rows[:20]]
+
+
 def overrides_of_all(day: date) -> list[tuple[EntitlementOverride, Tenant]]:
     """Overrides of entitlements that hold on a day, with their accounts; inside a crossing only."""
     rows = EntitlementOverride.objects.select_related("tenant").filter(valid_from__lte=day)

@@ -28,6 +28,9 @@ from tracking.models.messages import (
     QuarantineState,
     RawBody,
 )
+from tracking.models.news import (
+    NewsSeen,
+)
 from tracking.models.places import (
     Carrier,
     Place,
@@ -81,6 +84,7 @@ __all__ = [
     "LegRow",
     "MessageState",
     "MilestoneRow",
+    "NewsSeen",
     "PartnerCode",
     "Place",
     "PlaceSetting",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field
 from tracking.models.shipments import Shipment
@@ -34,6 +35,21 @@ class MilestoneRow(TenantOwned):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
                 fields=["tenant", "shipment", "container", "milestone", "node"], name="milestone_once"
+            ),
+        ]
+        indexes: ClassVar[list[Any]] = [
+            # what is new since somebody was here
+            models.Index(
+                fields=["tenant", "-act_recorded_at"],
+                condition=models.Q(container="", act_at__isnull=False),
+                name="milestone_news",
+            ),
+            # what should have been heard of by now, the last expected first
+            models.Index(
+                models.F("tenant"),
+                Coalesce("est_at", "pln_at").desc(),
+                condition=models.Q(container="", act_at__isnull=True),
+                name="milestone_unheard",
             ),
         ]
 
@@ -115,6 +131,7 @@ class EtaRow(TenantOwned):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["tenant", "shipment", "milestone", "published_at"], name="eta_once"),
         ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["tenant", "-published_at"], name="eta_news")]
 
 
 class SourceDay(TenantOwned):

@@ -18,6 +18,9 @@ from tracking.services.entries import (
     evidence_store,
     manual_source,
 )
+from tracking.services.news import (
+    news_opened,
+)
 from tracking.services.partner_files import (
     BadLines,
     Imported,
@@ -138,6 +141,7 @@ __all__ = [
     "line_faults",
     "line_of",
     "manual_source",
+    "news_opened",
     "partner_code_remove",
     "partner_code_set",
     "partner_codes_import",
