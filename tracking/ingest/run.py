@@ -20,6 +20,7 @@ from tracking.ingest import store
 from tracking.ingest.channels import NO_FEED
 from tracking.ingest.heard import heard_note
 from tracking.ingest.items import Item, distinct_positions, rounds, waits_for, withdrawn
+from tracking.ingest.subscribers import subscribers_ask
 from tracking.ingest.tenant_run import TenantRun, Version, Versions, versions_of
 from tracking.ingest.touched import touched_note
 from tracking.masterdata import codes_note
@@ -150,6 +151,9 @@ class Run:
                     news = rebuild(shipments, {pk: told for pk, (_s, told) in touched.items()}, at=self.at)
                     if not self.quiet:
                         emit_all(news, at=self.at)
+                if not self.quiet:
+                    heard = [*self.noted[tenant_id], *self.touched[tenant_id]]
+                    subscribers_ask(heard, message=self.message.public_id, recorded_at=self.at)
         self.touched.clear()
         self.noted.clear()
 

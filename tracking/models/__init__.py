@@ -59,6 +59,11 @@ from tracking.models.sources import (
     SourceSetting,
     ZoneRule,
 )
+from tracking.models.subscriptions import (
+    EventPush,
+    EventSubscription,
+    PushState,
+)
 from tracking.models.uploads import (
     UploadDraft,
 )
@@ -71,6 +76,8 @@ __all__ = [
     "CommitmentRow",
     "Container",
     "EtaRow",
+    "EventPush",
+    "EventSubscription",
     "Evidence",
     "HeardFrom",
     "InboundMessage",
@@ -85,6 +92,7 @@ __all__ = [
     "Place",
     "PlaceSetting",
     "Poll",
+    "PushState",
     "QuarantineBatch",
     "QuarantineState",
     "Quarantined",
