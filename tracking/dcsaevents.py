@@ -22,6 +22,7 @@ Json = dict[str, Any]
 
 API_VERSION: Final = "2.2.0"
 MODES: Final = ("VESSEL", "RAIL", "TRUCK", "BARGE")
+OTHER_MODES: Final[Mapping[str, str]] = {"SEA": "VESSEL", "MARITIME": "VESSEL", "ROAD": "TRUCK"}
 # equipment whose load nobody told, where the code says it: a move of cargo, a seal, the stuffing and the stripping
 LADEN_BY_CODE: Final = ("LOAD", "DISC", "DROP", "STUF", "INSP", "RSEA", "RMVD")
 EMPTY_BY_CODE: Final = ("STRP",)
@@ -171,7 +172,7 @@ def _equipment(told: Told, around: Surroundings) -> Json:
     where = _location(told, around, _part(told.payload, "eventLocation"))
     if where:
         said["eventLocation"] = where
-    if mode_of(told.mode, told.vessel_imo) and (told.vessel_imo or told.voyage or _part(told.payload, _CALL)):
+    if mode_of(told) and (told.vessel_imo or told.voyage or _part(told.payload, _CALL)):
         said["transportCall"] = _call(told, around, with_place=False)
     seals = [seal for seal in map(_seal, _list(told.payload, "seals")) if seal]
     if seals:
@@ -183,7 +184,7 @@ def _shipment(told: Told, about: About, around: Surroundings) -> Json:
     """Of a document. The standard wants the event's time to be that of its creation; its own is kept in the reason."""
     document = {"CUC": "CUS", "BOK": "BKG"}.get(told.document_type, told.document_type)  # as 2.2.0 calls them
     happened = "" if abs(told.event_time - told.recorded_at) < timedelta(minutes=1) else _local(told, around)
-    reason = "; ".join(part for part in (told.reason, happened and f"at {happened}") if part)
+    reason = "; ".join(part for part in (told.reason, happened and f"happened {happened}") if part)
     said: Json = {
         "eventDateTime": instant(told.recorded_at),
         "shipmentEventTypeCode": told.code,
@@ -212,10 +213,13 @@ def _references(told: Told, about: About) -> list[Json]:
     return [{"referenceType": kind, "referenceValue": value[:100]} for kind, value in found]
 
 
-def mode_of(mode: str, vessel_imo: str) -> str:
-    """The mode in the standard's words; what has an IMO number is a vessel. Empty: 2.2.0 has no word for it."""
-    upper = mode.upper()
-    return upper if upper in MODES else "VESSEL" if vessel_imo and not upper else ""
+def mode_of(told: Told) -> str:
+    """The mode in the standard's words; what sails when nothing else is said. Empty: 2.2.0 has no word for it."""
+    upper = told.mode.upper()
+    if not upper:
+        return "VESSEL" if told.kind == "TRANSPORT" or told.vessel_imo else ""
+    word = OTHER_MODES.get(upper, upper)
+    return word if word in MODES else ""
 
 
 def _call(told: Told, around: Surroundings, *, with_place: bool) -> Json:
@@ -235,7 +239,7 @@ def _call(told: Told, around: Surroundings, *, with_place: bool) -> Json:
             call["location"] = {"locationName": name}
     call |= _word(own, "facilityTypeCode", _FACILITY_TYPES)
     call |= _texts(own, {"otherFacility": 50})
-    call["modeOfTransport"] = mode_of(told.mode, told.vessel_imo)
+    call["modeOfTransport"] = mode_of(told)
     vessel = _vessel(told, _part(own, "vessel"))
     return call | ({"vessel": vessel} if vessel else {})
 

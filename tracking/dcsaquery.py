@@ -133,7 +133,8 @@ class _Reading:
         self._contradictions()
         if self.faults:
             raise QueryRefused(self.faults)
-        return Filters(**{name: tuple(v) if isinstance(v, list) else v for name, v in self.found.items()})
+        read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in self.found.items()}
+        return Filters(**read)
 
     def codes(self, name: str, values: Sequence[str]) -> None:
         """A list of codes; each must be one of the standard's."""
@@ -181,7 +182,8 @@ def query_of(pairs: Iterable[tuple[str, str]]) -> Query:
     """The question in the parameters of an address, without `cursor`. Raises QueryRefused."""
     reading, seen = _Reading(), set[str]()
     created: list[tuple[str, datetime]] = []
-    limit, sort, asked = USUAL_LIMIT, ((CREATED, False),), []
+    limit, asked = USUAL_LIMIT, list[tuple[str, str]]()
+    sort: tuple[tuple[str, bool], ...] = ((CREATED, False),)
     for name, value in pairs:
         word = CREATED if name == f"{CREATED}:eq" else name
         if word in seen:
@@ -292,7 +294,7 @@ def filters_of(told: Mapping[str, Any]) -> Filters:
 
 
 def subscription_of(body: Any, *, with_secret: bool, subscription_id: str = "") -> SubscriptionAsked:
-    """Reads the body of POST (with its secret) or PUT (without, and its own id may stand in it). Raises QueryRefused."""
+    """Reads the body of POST (with its secret) or PUT (without; its own id may stand in it). Raises QueryRefused."""
     if not isinstance(body, dict):
         raise QueryRefused([AskedWrong("invalidBody", "The body is one JSON object.")])
     reading, told = _Reading(), dict(body)

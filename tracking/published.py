@@ -51,14 +51,14 @@ def _counts(row: str) -> str:
 def _none(other: str, row: str, where: str) -> str:
     """No other row of the shipment and source is so. OFFSET keeps it a look-up for each row: few have many versions."""
     return (
-        f"not exists (select from tracking_sightingrow {other} where {other}.tenant_id = {row}.tenant_id "  # noqa: S608
+        f"not exists (select from tracking_sightingrow {other} where {other}.tenant_id = {row}.tenant_id "
         f"and {other}.shipment_id = {row}.shipment_id and {other}.source = {row}.source and {where} offset 0)"
     )
 
 
 def _holds(row: str) -> str:
     """It is the newest version of an event that was not withdrawn, and says something."""
-    newer, gone = f"{row}n", f"{row}w"
+    newer, gone = f"{row}_newer", f"{row}_gone"
     return (
         f"not {row}.is_empty and {row}.event_time is not null and {_counts(row)} and "
         + _none(
@@ -83,7 +83,12 @@ def _words(codes: Sequence[str]) -> str:
     return ", ".join(f"'{code}'" for code in codes)
 
 
-_MODE: Final = "case when r.mode = '' and r.vessel_imo <> '' then 'VESSEL' else upper(r.mode) end"
+_OTHER_MODES: Final = " ".join(f"when '{own}' then '{word}'" for own, word in dcsaevents.OTHER_MODES.items())
+_MODE: Final = (
+    f"case upper(r.mode) {_OTHER_MODES} "
+    "when '' then case when r.kind = 'TRANSPORT' or r.vessel_imo <> '' then 'VESSEL' else '' end "
+    "else upper(r.mode) end"
+)
 # an arrival at the anchorage cannot be told from one at the berth, and a hand's word on the end needs its proof (R1.12)
 _SAYABLE: Final = f"""r.classifier in ('ACT', 'EST', 'PLN') and (
   r.kind = 'TRANSPORT' and r.code in ('ARRI', 'DEPA') and {_MODE} in ({_words(dcsaevents.MODES)})
@@ -93,6 +98,13 @@ _SAYABLE: Final = f"""r.classifier in ('ACT', 'EST', 'PLN') and (
   or r.kind = 'SHIPMENT' and r.code in ({_words(SHIPMENT_CODES)})
     and r.document_type in ({_words((*DOCUMENTS, "BOK", "CUC"))})
 ) and not (r.classifier = 'ACT' and r.code in ('DROP', 'STRP') and r.entered_by <> '' and r.evidence_ref = '')"""
+
+
+# an EQUIPMENT event is given a transport call when something of one is known, as dcsaevents.py does
+_HAS_CALL: Final = (
+    f"{_MODE} in ({_words(dcsaevents.MODES)}) and (r.vessel_imo <> '' or r.voyage <> '' "
+    "or jsonb_typeof(r.payload -> 'transportCall') = 'object' and r.payload -> 'transportCall' <> '{}')"
+)
 
 
 def _text_of_call(name: str, longest: int) -> str:
@@ -154,7 +166,7 @@ def events_page(query: Query, *, start: Sequence[Any] | None = None, backwards: 
     end = keys[-1] if keys else None
     if not more and shipments is None and (edge := _edge(stretch, order)) is not None:
         more, end = True, edge
-    events = events_json([Told(**dict(zip(_NAMES, row, strict=False))) for row in rows])
+    events = events_json([_told(row) for row in rows])
     first, last = (keys[0] if keys else start), (end or start)
     if backwards:
         return Page(events=tuple(events[::-1]), first=_key(last), last=_key(first), before=more, after=bool(start))
@@ -167,11 +179,9 @@ def event_by_id(event: UUID) -> Json | None:
     where.add("r.tenant_id = %s", scope())
     where.add("r.source in (select source from heard) and r.event_key >= %s and r.event_key < %s",
               dcsaevents.key_head(event), dcsaevents.key_head(event) + "g")  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_SOURCES + f"select {_COLUMNS} from tracking_sightingrow r where {where.sql()} and {_SAYABLE} "  # noqa: S608
-                       f"and {_LIVE} order by r.id limit 1000", [scope(), scope(), *where.values, _anchoring()])  # fmt: skip
-        rows = cursor.fetchall()
-    found = events_json([Told(**_told(row)) for row in rows])
+    sql = f"select {_COLUMNS} from tracking_sightingrow r where {where.sql()} and {_SAYABLE} and {_LIVE}"  # noqa: S608
+    rows = _ask(f"{_SOURCES}{sql} order by r.id limit 1000", [scope(), scope(), *where.values, _anchoring()])
+    found = events_json([_told(row) for row in rows])
     return next((e for e in found if e["eventID"] == str(event)), None)
 
 
@@ -186,11 +196,9 @@ def events_of_message(
     if own is not None:
         where.add("r.shipment_id = any(%s)", own)
     _fitting(filters, where)
-    with connection.cursor() as cursor:
-        cursor.execute(f"select {_COLUMNS} from tracking_sightingrow r where {where.sql()} and {_SAYABLE} and {_LIVE} "  # noqa: S608
-                       "order by r.id", [*where.values, _anchoring()])  # fmt: skip
-        rows = cursor.fetchall()
-    yield from events_json([Told(**_told(row)) for row in rows])
+    sql = f"select {_COLUMNS} from tracking_sightingrow r where {where.sql()} and {_SAYABLE} and {_LIVE}"  # noqa: S608
+    rows = _ask(f"{sql} order by r.id", [*where.values, _anchoring()])
+    yield from events_json([_told(row) for row in rows])
 
 
 def events_json(told: Sequence[Told]) -> list[Json]:
@@ -199,7 +207,7 @@ def events_json(told: Sequence[Told]) -> list[Json]:
     return [event_json(one, around) for one in told]
 
 
-_NAMES: Final = tuple(f.name for f in fields(Told))
+_NAMES: Final = (*(f.name for f in fields(Told) if f.name != "transport_call"), "transport_call")
 # the sources that the account has heard from, by leaps through the index
 _SOURCES: Final = """with recursive heard(source) as (
   (select source from tracking_sightingrow where tenant_id = %s order by source limit 1)
@@ -209,11 +217,18 @@ _SOURCES: Final = """with recursive heard(source) as (
 ) """
 
 
-def _told(row: Sequence[Any]) -> dict[str, Any]:
+def _ask(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
+
+
+def _told(row: Sequence[Any]) -> Told:
+    """A row of _COLUMNS; what stands after them is left out. Django hands JSON of such statements over as text."""
     values = dict(zip(_NAMES, row, strict=False))
     if isinstance(values["payload"], str):
         values["payload"] = json.loads(values["payload"])
-    return values
+    return Told(**values)
 
 
 def _key(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
@@ -268,28 +283,21 @@ def _rows(
     within = f"select * from tracking_sightingrow r where {stretch.sql()}"  # noqa: S608
     if shipments is None:
         within += f" order by {_order(order)} limit {STRETCH}"
-    kept = (
-        "materialized" if shipments is not None else "not materialized"
-    )  # few rows first; else stop at the page's end
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"with r as {kept} ({within}) select {_COLUMNS}, {keys} from r where {where.sql()} and {_SAYABLE} "  # noqa: S608
-            f"and {_LIVE} order by {_order(order)} limit %s", [*stretch.values, *where.values, _anchoring(), most],
-        )  # fmt: skip
-        rows = cursor.fetchall()
-    at = _NAMES.index("payload")
-    return [(*row[:at], json.loads(row[at]) if isinstance(row[at], str) else row[at], *row[at + 1 :]) for row in rows]
+    # the few rows of named shipments first; else only until the page is full
+    kept = "materialized" if shipments is not None else "not materialized"
+    return _ask(
+        f"with r as {kept} ({within}) select {_COLUMNS}, {keys} from r where {where.sql()} and {_SAYABLE} "  # noqa: S608
+        f"and {_LIVE} order by {_order(order)} limit %s", [*stretch.values, *where.values, _anchoring(), most],
+    )  # fmt: skip
 
 
 def _edge(stretch: _Where, order: Sequence[tuple[str, bool]]) -> tuple[Any, ...] | None:
     """The key of the last row that was looked at, when the record goes on after it."""
     keys = ", ".join(column for column, _d in order)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"select {keys} from tracking_sightingrow r where {stretch.sql()} order by {_order(order)} "  # noqa: S608
-            f"offset {STRETCH - 1} limit 2", stretch.values,
-        )  # fmt: skip
-        rows = cursor.fetchall()
+    rows = _ask(
+        f"select {keys} from tracking_sightingrow r where {stretch.sql()} order by {_order(order)} "  # noqa: S608
+        f"offset {STRETCH - 1} limit 2", stretch.values,
+    )  # fmt: skip
     return rows[0] if len(rows) == 2 else None
 
 
@@ -306,7 +314,7 @@ def _fitting(filters: Filters, where: _Where) -> None:
         wanted = filters.documents | {also[d] for d in filters.documents if d in also}
         where.add("r.kind = 'SHIPMENT' and r.document_type = any(%s)", sorted(wanted))
     if filters.about_calls:
-        where.add(f"r.kind = 'TRANSPORT' or r.kind = 'EQUIPMENT' and {_MODE} in ({_words(dcsaevents.MODES)})")
+        where.add(f"r.kind = 'TRANSPORT' or r.kind = 'EQUIPMENT' and ({_HAS_CALL})")
     for call in filters.calls:
         where.add(f"{_CALL} = %s", call)
     for vessel in filters.vessels:
@@ -353,6 +361,8 @@ def _around(told: Sequence[Told]) -> Surroundings:
     rows = Reference.objects.filter(shipment_id__in=wanted, kind__in=_SHOWN).order_by("shipment_id", "id")
     for shipment, kind, written in rows.values_list("shipment_id", "kind", "written"):
         references[shipment].append((str(kind), written))
+    for listed in references.values():  # the carrier's own bill before the house's: the first one counts to many
+        listed.sort(key=lambda one: _SHOWN.index(ReferenceKind(one[0])))
     live = Container.objects.filter(shipment_id__in=wanted, removed_at__isnull=True).order_by("shipment_id", "number")
     for shipment, number in live.values_list("shipment_id", "number"):
         boxes[shipment].append(number)
