@@ -329,7 +329,7 @@ def _fitting(filters: Filters, where: _Where) -> None:
     for box in filters.boxes:
         where.add("r.container = %s or r.container = '' and exists (select from tracking_container c "
                   "where c.tenant_id = r.tenant_id and c.shipment_id = r.shipment_id and c.number = %s "
-                  "and c.removed_at is null)", box, box)  # fmt: skip
+                  "and c.removed_at is null offset 0)", box, box)  # fmt: skip
 
 
 def _named(filters: Filters) -> list[int] | None:
