@@ -73,13 +73,12 @@ class StandardView(MachineView):
         except QueryRefused as refused:
             answer = self.refusal(400, refused.faults)
         except PortalError as error:
-            answer = self.refusal(error.status, [AskedWrong(error.code, error.sentence())], error.headers)
+            answer = self.refusal(error.status, [_said(error)], error.headers)
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") not in BUSY:
                 raise
             log.warning("busy: %s", error)
-            busy = Busy()
-            answer = self.refusal(busy.status, [AskedWrong(busy.code, busy.sentence())], busy.headers)
+            answer = self.refusal(Busy.status, [_said(Busy())], Busy.headers)
         answer.headers["API-Version"] = API_VERSION
         return answer
 
@@ -129,6 +128,12 @@ class StandardView(MachineView):
             return strictjson.loads(raw, limits=_BODY)
         except Unreadable as error:
             raise QueryRefused([AskedWrong("invalidBody", error.detail)]) from None
+
+
+def _said(error: PortalError) -> AskedWrong:
+    """A refusal of ours as the standard writes reasons: `not_found` is notFound."""
+    first, *others = error.code.split("_")
+    return AskedWrong(first + "".join(map(str.capitalize, others)), error.sentence())
 
 
 def _pairs(request: HttpRequest) -> list[tuple[str, str]]:

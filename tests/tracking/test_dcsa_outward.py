@@ -142,7 +142,7 @@ def test_one_event_is_found_by_its_id_and_by_nobody_else() -> None:
     assert [r.status_code for r in unknown] == [404] * 5
     for response in unknown:
         check("error", response.json())
-        assert response.json()["errors"] == [{"reason": "not_found", "message": "There is nothing at this address."}]
+        assert response.json()["errors"] == [{"reason": "notFound", "message": "There is nothing at this address."}]
 
 
 @pytest.mark.req("R1.2", "R1.3", "R1.4")
@@ -276,11 +276,11 @@ def test_only_a_read_key_of_an_entitled_account_opens_it(acme, globex) -> None:
     with as_tenant(OPERATOR_ID):
         _row, source_key = key_create(label="feed", at=clock.now(), scope="events:write", source_key=source().key)
     cases = [
-        (anonymous.get(EVENTS), 401, "key_refused"),
-        (client_of(acme.manager).get(EVENTS), 401, "key_refused"),  # a person has pages
-        (client_of(None, key=source_key).get(EVENTS), 401, "key_refused"),
-        (anonymous.get(f"{EVENTS}?eventType={key}"), 401, "key_refused"),
-        (client_of(None, key=outward.key_of(globex)).get(EVENTS), 403, "not_entitled"),
+        (anonymous.get(EVENTS), 401, "keyRefused"),
+        (client_of(acme.manager).get(EVENTS), 401, "keyRefused"),  # a person has pages
+        (client_of(None, key=source_key).get(EVENTS), 401, "keyRefused"),
+        (anonymous.get(f"{EVENTS}?eventType={key}"), 401, "keyRefused"),
+        (client_of(None, key=outward.key_of(globex)).get(EVENTS), 403, "notEntitled"),
         (client_of(None, key=key).post(EVENTS), 405, "methodNotAllowed"),
     ]
     for response, status, reason in cases:

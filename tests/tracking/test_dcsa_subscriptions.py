@@ -212,6 +212,7 @@ def test_an_account_has_at_most_fifty(acme, monkeypatch) -> None:
     answers = [client.post(SUBSCRIPTIONS, body, "application/json") for _n in range(2)]
     assert [a.status_code for a in answers] == [201, 409]
     check("error", answers[1].json())
+    assert answers[1].json()["errors"][0]["reason"] == "tooManySubscriptions"
 
 
 @pytest.mark.req("L1")
