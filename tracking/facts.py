@@ -160,3 +160,30 @@ class SourceHeardAgain(Fact):
             occurred_at=datetime(2026, 3, 12, 14, 5, tzinfo=UTC), source="maersk", name="Maersk",
             began="2026-03-12T06:40:00+00:00", heard="12 Mar 2026 15:05 CET", silent_for="7 h", path="/ops/sources",
         )  # fmt: skip
+
+
+@fact("tracking.subscription_ended", audience=Audience.MANAGERS)
+class SubscriptionEnded(Fact):
+    """Events are no longer sent to an address of the account: nobody took them, or the key behind it ended."""
+
+    subscription: str  # its UUID
+    address: str
+    because: str  # failing, gone, key_ended
+    why: str  # the last thing that went wrong, in words
+    since: str  # from when on nothing was taken, in the account's zone
+    waiting: int  # callbacks that are kept until it begins again
+    path: str
+
+    @property
+    def object_key(self) -> str:
+        """Once for each end."""
+        return f"{self.subscription}:{self.occurred_at.isoformat()}"
+
+    @classmethod
+    def example(cls) -> SubscriptionEnded:
+        """A system that did not answer for five days."""
+        return cls(
+            occurred_at=datetime(2026, 3, 12, 6, 40, tzinfo=UTC), subscription="b80d923d-e8ac-4c34-9506-55d3de347034",
+            address="https://tms.example.com/dcsa", because="failing", why="tms.example.com gave no answer",
+            since="07 Mar 2026 07:40 CET", waiting=12, path="/settings/keys",
+        )  # fmt: skip

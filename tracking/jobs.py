@@ -9,23 +9,29 @@ from portal.outbox.handlers import TryAgain, due_work, handler
 from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, scope
 from portal.tenancy.selectors import operator_zone
-from tracking import inbox, poller
+from tracking import inbox, poller, pusher
 from tracking.ingest import message_process
+from tracking.ingest.subscribers import NEWS
 from tracking.ingest.touched import WORK, touched_derive, touched_waits
 from tracking.models import Shipment
 from tracking.services import (
     batch_step,
     derivation_mend,
+    pushes_create,
+    pushes_due,
+    pushes_forget,
     shipments_rederive,
     silence_note,
     uploads_forget,
     waiting_match,
 )
+from tracking.services.subscriptions import SEND
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 _PORTIONS: Final = 30  # a few seconds' work
 _SOON: Final = timedelta(seconds=1)
 _FORGOTTEN: Final = timedelta(minutes=5)
+_LOG: Final = timedelta(days=30)  # how long it can be seen what became of a callback (H7)
 
 
 @handler("tracking.process_message")
@@ -122,3 +128,32 @@ def quarantine_batch(payload: dict[str, Any], at: datetime) -> None:
 def silence(at: datetime) -> None:
     """Tells of sources that have fallen silent or speak again, once for each silence."""
     silence_note(at=at)
+
+
+@handler(NEWS)
+def push_events(payload: dict[str, Any], at: datetime) -> None:
+    """Puts down callbacks for what a message brought, one series for each subscription that wants it."""
+    pushes_create(
+        message=payload["message"], recorded_at=datetime.fromisoformat(payload["recorded"]),
+        shipments=payload["shipments"], at=at,
+    )  # fmt: skip
+
+
+@handler(SEND, own_transactions=True)
+def push(payload: dict[str, Any], at: datetime) -> None:
+    """Sends what waits for one subscription, in order, one callback at a time."""
+    pusher.push_run(subscription=payload["subscription"], at=at)
+
+
+@due_work("tracking.pushes")
+def pushes(at: datetime) -> None:
+    """For whom something waits whose time has come."""
+    if scope() != OPERATOR_ID:
+        pushes_due(at=at)
+
+
+@due_work("tracking.forget_pushes")
+def forget_pushes(at: datetime) -> None:
+    """The log of callbacks is kept for a month."""
+    if scope() != OPERATOR_ID:
+        pushes_forget(before=at - _LOG)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import api, entry_views, shipment_views, views
+from tracking import api, dcsa_views, entry_views, shipment_views, views
 
 app_name = "tracking"
 urlpatterns = [
@@ -22,4 +22,17 @@ urlpatterns = [
         name="ingest_acknowledgement",
     ),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),
+    path("dcsa/tnt/v2/events", dcsa_views.Events.as_view(), name="dcsa_events"),
+    path("dcsa/tnt/v2/events/<str:event_id>", dcsa_views.Event.as_view(), name="dcsa_event"),
+    path("dcsa/tnt/v2/event-subscriptions", dcsa_views.Subscriptions.as_view(), name="dcsa_subscriptions"),
+    path(
+        "dcsa/tnt/v2/event-subscriptions/<str:subscription_id>",
+        dcsa_views.Subscription.as_view(),
+        name="dcsa_subscription",
+    ),
+    path(
+        "dcsa/tnt/v2/event-subscriptions/<str:subscription_id>/secret",
+        dcsa_views.SubscriptionSecret.as_view(),
+        name="dcsa_subscription_secret",
+    ),
 ]

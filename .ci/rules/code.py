@@ -180,6 +180,7 @@ RULES = (
             "tracking/readiness.py": "the critical milestones of many units, judged and counted in one statement",
             "tracking/services/news.py": "a visit begins once, however many pages open at the same moment",
             "tracking/news.py": "codes to look at, counted in one statement",
+            "tracking/published.py": "what counts of many events, page by page, within a bounded stretch of the record",
             "tracking/selectors.py": "whose source a key names; all counts of the list's filters in one statement",
             "kpis/services.py": "one close at a time, by an advisory lock",
             "tiers/credits/state_services.py": "one approval at a time, by an advisory lock",

@@ -22,6 +22,10 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "tracking.derivation_differed": (
         _("The nightly check mended a shipment"), _("Never in good health: what was stored differed from the record."),
     ),
+    "tracking.subscription_ended": (
+        _("Events no longer sent"),
+        _("A system of yours takes no events any more, and why."),
+    ),
     "tracking.source_silent": (
         _("A source has fallen silent"), _("When nothing came for longer than usual; once for each silence."),
     ),

@@ -86,7 +86,7 @@ class TextMiddleware:
 
 
 # What the database says when somebody else holds a row, or the work took too long: nothing is wrong with the request.
-_BUSY: Final = frozenset({"55P03", "40P01", "40001", "57014"})
+BUSY: Final = frozenset({"55P03", "40P01", "40001", "57014"})
 
 
 class ProblemMiddleware:
@@ -104,7 +104,7 @@ class ProblemMiddleware:
         """Only PortalError is expected, of these a missing scope is a fault of ours; and a database that is busy."""
         if isinstance(exception, PortalError) and not isinstance(exception, NoTenantScope | CrossTenantWrite):
             return problems.of_error(request, exception)
-        if isinstance(exception, OperationalError) and getattr(exception.__cause__, "sqlstate", "") in _BUSY:
+        if isinstance(exception, OperationalError) and getattr(exception.__cause__, "sqlstate", "") in BUSY:
             _log.warning("busy: %s", exception)
             return problems.of_error(request, Busy())
         return None

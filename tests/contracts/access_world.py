@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import uuid4
 
 from kpis.services import month_close, snapshot_publish
 from portal.account.invitations import invitation_create
@@ -18,15 +19,25 @@ from portal.notify.models import Delivery
 from portal.notify.notices import unsubscribe_token
 from portal.shares.services import share_create
 from portal.tenancy.context import OPERATOR_ID, as_tenant
-from portal.tenancy.keys import key_create
-from portal.tenancy.models import Member, Role
+from portal.tenancy.keys import KnownKey, key_create
+from portal.tenancy.models import ApiKey, Member, Role
 from portal.web.checks import Route
 from tests import cast
 from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
+from tracking.dcsaevents import event_id
+from tracking.dcsaquery import SubscriptionAsked
 from tracking.models import BatchAction, Quarantined, SightingRow
-from tracking.services import Entry, batch_start, entry_record, evidence_store, upload_begin, upload_import
+from tracking.services import (
+    Entry,
+    batch_start,
+    entry_record,
+    evidence_store,
+    subscription_create,
+    upload_begin,
+    upload_import,
+)
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 PEOPLE = ("STANDARD_MEMBER", "STANDARD_MANAGER", "PRIORITY_MEMBER", "PRIORITY_MANAGER", "PREMIUM_MEMBER",
@@ -150,6 +161,7 @@ def _objects(side: Side) -> None:
             tenant_id=side.account.pk, member=side.account.member.public_id, fact_key="tracking.milestone_reached"
         )
         _shares(side)
+        _systems(side)
         for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
             side.objects[f"tracking:{page}:public_id"] = nothing()
 
@@ -163,6 +175,15 @@ def _shares(side: Side) -> None:
     side.objects["shares:revoke:public_id"] = made[1][0].public_id
     opened = client_of(None).get(f"/s/{made[0][1]}")
     assert (opened.status_code, dict(opened.cookies)) == (200, {})
+def _systems(side: Side) -> None:
+    """An event as customers' systems name it, and a subscription for each route: one of them ends it."""
+    row = SightingRow.objects.filter(shipment=side.shipment).order_by("pk")[0]
+    side.objects["tracking:dcsa_event:event_id"] = str(event_id(side.shipment.public_id, row.source, row.event_key))
+    key = KnownKey(side.account.pk, "TMS", "read", "", ApiKey.objects.filter(scope="read")[0].public_id)
+    for page in ("dcsa_subscription", "dcsa_subscription_secret"):
+        asked = SubscriptionAsked(callback_url="https://tms.example.com/dcsa", secret="A" * 43 + "=")
+        made = subscription_create(asked, key=key, at=NOW)
+        side.objects[f"tracking:{page}:subscription_id"] = str(made.subscription_id)
 
 
 def _money(side: Side) -> None:
@@ -256,6 +277,8 @@ def _value(world: World, route: Route, name: str, side: Side | None, relation: s
     if name == "number":
         known = "3" if route.name.endswith("_withdraw") else "1"  # the third event was entered by hand
         return known if side is not None else "999999"
+    if side is None and name in ("event_id", "subscription_id"):
+        return str(uuid4())
     if side is None:
         return token() if name == "token" else "nothing-here" if name == "source" else nothing()
     if name in ("account", "owner"):

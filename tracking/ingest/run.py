@@ -21,6 +21,7 @@ from tracking.ingest import store
 from tracking.ingest.channels import NO_FEED
 from tracking.ingest.heard import heard_note
 from tracking.ingest.items import Item, distinct_positions, rounds, waits_for, withdrawn
+from tracking.ingest.subscribers import subscribers_ask
 from tracking.ingest.tenant_run import TenantRun, Version, Versions, versions_of
 from tracking.ingest.touched import touched_note
 from tracking.masterdata import codes_note
@@ -83,6 +84,7 @@ class Run:
     is_large: bool = False  # copied, and derived a little later
     lines: dict[int, list[str]] = field(default_factory=dict)  # tenant -> rows to be copied
     stored: int = 0
+    listened: dict[int, bool] = field(default_factory=dict)  # tenant -> whether a system of it wants to be told
     noted: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # tenant -> shipments
 
     def apply(self, parsed: Parsed) -> list[Item]:
@@ -151,6 +153,9 @@ class Run:
                     news = rebuild(shipments, {pk: told for pk, (_s, told) in touched.items()}, at=self.at)
                     if not self.quiet:
                         emit_all(news, at=self.at)
+                if not self.quiet and self.listened.get(tenant_id, True):  # what was not asked is asked now
+                    heard = [*self.noted[tenant_id], *self.touched[tenant_id]]
+                    subscribers_ask(heard, message=self.message.public_id, recorded_at=self.at)
         self.touched.clear()
         self.noted.clear()
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Ref = tuple[str, str]
 
 # The shipments that carry one of the references, each with all of its own. One look-up of the index for each reference.
+# Beside them, asked once and not for each: whether a system of the account wants to be told.
 _CANDIDATES: Final = """
 with hit as materialized (
   select distinct r.shipment_id
@@ -36,7 +37,8 @@ with hit as materialized (
 )
 select s.id, coalesce(s.booked_at, s.confirmed_at), s.pol, s.pod, s.transhipments, s.carrier, s.load,
        (select string_agg(r.kind || ':' || r.value, E'\\x1f') from tracking_reference r
-         where r.tenant_id = s.tenant_id and r.shipment_id = s.id)
+         where r.tenant_id = s.tenant_id and r.shipment_id = s.id),
+       exists (select from tracking_eventsubscription e where e.tenant_id = %s and e.is_active)
   from hit join tracking_shipment s on s.tenant_id = %s and s.id = hit.shipment_id
 """
 
@@ -164,9 +166,10 @@ class TenantRun:
             return
         named = "\x1f".join(map(matching.ref_text, wanted))
         with connection.cursor() as cursor:
-            cursor.execute(_CANDIDATES, [named, scope(), scope()])
+            cursor.execute(_CANDIDATES, [named, scope(), scope(), scope()])
             found = cursor.fetchall()
-        for pk, starts_at, pol, pod, transhipments, carrier, load, refs in found:
+        self.run.listened.update({scope(): is_listening for *_shipment, is_listening in found[:1]})
+        for pk, starts_at, pol, pod, transhipments, carrier, load, refs, _is_listening in found:
             yield matching.Candidate(
                 shipment_id=pk,
                 starts_at=starts_at,

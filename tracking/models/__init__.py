@@ -62,6 +62,11 @@ from tracking.models.sources import (
     SourceSetting,
     ZoneRule,
 )
+from tracking.models.subscriptions import (
+    EventPush,
+    EventSubscription,
+    PushState,
+)
 from tracking.models.uploads import (
     UploadDraft,
 )
@@ -74,6 +79,8 @@ __all__ = [
     "CommitmentRow",
     "Container",
     "EtaRow",
+    "EventPush",
+    "EventSubscription",
     "Evidence",
     "HeardFrom",
     "InboundMessage",
@@ -89,6 +96,7 @@ __all__ = [
     "Place",
     "PlaceSetting",
     "Poll",
+    "PushState",
     "QuarantineBatch",
     "QuarantineState",
     "Quarantined",

@@ -68,4 +68,6 @@ class SightingRow(TenantOwned):
             models.Index(fields=["tenant", "source", "event_key"], name="sighting_by_event"),
             # for the one function that finds the tenants of an event that is corrected or withdrawn
             models.Index(fields=["source", "event_key"], name="sighting_for_matching"),
+            # for whoever reads what came since: pages in the order in which it was recorded
+            models.Index(fields=["tenant", "recorded_at", "id"], name="sighting_as_recorded"),
         ]
