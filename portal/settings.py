@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "portal.web",
     "portal.outbox",
     "portal.notify",
+    "portal.webhooks",
     "portal.checks",
     "portal.demo",
     "tracking",
@@ -198,6 +199,9 @@ INBOX_SETTLE_SECONDS = env.number("INBOX_SETTLE_SECONDS", 30)  # a file that did
 EGRESS_PORTS = env.numbers("EGRESS_PORTS", "443")
 EGRESS_ALLOW_HOSTS = env.words("EGRESS_ALLOW_HOSTS", "")  # may have addresses that are not public
 EGRESS_PLAIN_HOSTS = env.words("EGRESS_PLAIN_HOSTS", "")  # may be called without TLS
+WEBHOOK_ALLOW_HOSTS = env.words("WEBHOOK_ALLOW_HOSTS", "")  # the demo and tests: customers' endpoints on this machine
+if PRODUCTION and WEBHOOK_ALLOW_HOSTS:
+    raise ImproperlyConfigured("WEBHOOK_ALLOW_HOSTS is for the demo and tests: customers' addresses must be public.")
 if PRODUCTION and (public := [host for host in EGRESS_PLAIN_HOSTS if not env.is_closed_host(host)]):
     raise ImproperlyConfigured(
         f"EGRESS_PLAIN_HOSTS is for closed networks: {' '.join(public)} may be public and needs https."

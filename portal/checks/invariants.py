@@ -125,7 +125,9 @@ def notice_breaches() -> Iterator[Breach]:
     for name, kind in all_facts().items():
         if kind.audience == Audience.PERSON:
             yield from _personal(name, facts.filter(name=name).count())
-        elif kind.audience != Audience.NOBODY and (scope() == OPERATOR_ID) == (kind.audience == Audience.STAFF):
+        elif kind.audience in (Audience.NOBODY, Audience.SYSTEMS):
+            continue
+        elif (scope() == OPERATOR_ID) == (kind.audience == Audience.STAFF):
             for row in facts.filter(name=name).iterator(chunk_size=_PAGE):
                 yield from _untold(row, kind, changed)
 
