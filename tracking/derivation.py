@@ -434,7 +434,9 @@ def _reached(shipment: Shipment, row: DerivedMilestone, around: Surroundings) ->
 
 
 def _is_core(shipment: Shipment, milestone: Milestone) -> bool:
-    return milestone in critical_five(FinalMilestone(shipment.final_milestone), Mode(shipment.mode), Load(shipment.load))
+    return milestone in critical_five(
+        FinalMilestone(shipment.final_milestone), Mode(shipment.mode), Load(shipment.load)
+    )
 
 
 def _next_step(shipment: Shipment, reached: Milestone) -> str:

@@ -59,7 +59,9 @@ class TooMany(PortalError):
     """A range with more messages than are sent again at once."""
 
     code, status = "too_many_deliveries", 422
-    message = _("In this time there are %(n)d messages; at most %(most)d are sent again at once. Choose a shorter time.")
+    message = _(
+        "In this time there are %(n)d messages; at most %(most)d are sent again at once. Choose a shorter time."
+    )
 
 
 def deliveries_create(*, fact: Fact, at: datetime) -> int:

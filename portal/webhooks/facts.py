@@ -62,5 +62,5 @@ class DeliveriesGivenUp(Fact):
         return cls(
             occurred_at=datetime(2026, 3, 12, 9, tzinfo=UTC), endpoint="0123456789abcdefghjk", label="Our TMS",
             host="tms.example.com", day="2026-03-12", kind="A month's service report is ready", about="2026-02",
-            last="answered 500", path="/settings/webhooks/deliveries?endpoint=0123456789abcdefghjk&state=FAILED",
+            last="answered 500", path="/settings/webhooks/0123456789abcdefghjk",
         )  # fmt: skip

@@ -264,7 +264,7 @@ def _tell(
             DeliveriesGivenUp(
                 occurred_at=at, endpoint=endpoint.public_id, label=endpoint.label, host=endpoint.host,
                 day=f"{at:%Y-%m-%d}", kind=payloads.kind_says(held.delivery.fact_key), about=held.delivery.about,
-                last=words, path=f"/settings/webhooks/deliveries?endpoint={endpoint.public_id}&state=FAILED",
+                last=words, path=f"/settings/webhooks/{endpoint.public_id}",
             ),
             at=at,
         )  # fmt: skip

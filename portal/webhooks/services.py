@@ -109,7 +109,7 @@ def _secret(endpoint: WebhookEndpoint, actor: str, at: datetime) -> str:
 
 @transaction.atomic
 def secret_rotate(*, endpoint: WebhookEndpoint, overlap: timedelta, actor: str, at: datetime) -> str:
-    """A new secret, never shown again; the one before it signs beside it for `overlap` more (P6), older ones end now."""
+    """A new secret, never shown again; the one before it signs beside it for `overlap` (P6), older ones end now."""
     held = _held(endpoint)
     for n, old in enumerate(secrets_valid(held, at=at)):
         ends = at + overlap if n < TOGETHER - 1 else at

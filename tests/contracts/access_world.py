@@ -20,6 +20,8 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.keys import key_create
 from portal.tenancy.models import Member, Role
 from portal.web.checks import Route
+from portal.webhooks.deliveries import ping_send
+from portal.webhooks.services import endpoint_create
 from tests import cast
 from tests.doors import client_of
 from tests.tiers import world as promises
@@ -145,8 +147,23 @@ def _objects(side: Side) -> None:
         side.objects["notices:unsubscribe:token"] = unsubscribe_token(
             tenant_id=side.account.pk, member=side.account.member.public_id, fact_key="tracking.milestone_reached"
         )
+        _webhooks(side)
         for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
             side.objects[f"tracking:{page}:public_id"] = nothing()
+
+
+def _webhooks(side: Side) -> None:
+    """An endpoint with a message on its way; and one to be taken away, whose page stays for nobody else."""
+    for pages in (("endpoint", "endpoint_change", "secret_rotate", "replay"), ("endpoint_remove",)):
+        made, _secret = endpoint_create(
+            label="TMS", url="https://tms.example.com/hook", kinds=["tracking.milestone_reached"], actor="OPS",
+            at=clock.now(),
+        )  # fmt: skip
+        ping = ping_send(endpoint=made, at=clock.now())
+        for page in pages:
+            side.objects[f"webhooks:{page}:public_id"] = made.public_id
+    for page in ("delivery", "delivery_replay"):
+        side.objects[f"webhooks:{page}:public_id"] = ping.public_id
 
 
 def _money(side: Side) -> None:
