@@ -232,6 +232,7 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_MANIFEST_STRICT = PRODUCTION
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+CALLS_QUEUE = "plimsoll_calls"  # work that waits for other people's machines; a worker without -Q takes it too
 CELERY_APP = "portal.celery.app"  # found by name: it stands above everything that publishes
 OUTBOX_LEASE_SECONDS = env.number("OUTBOX_LEASE_SECONDS", 30)  # of a first try; each further one holds twice as long
 OUTBOX_AGAIN_SECONDS = env.number("OUTBOX_AGAIN_SECONDS", 30)  # published, but nobody took it: publish again

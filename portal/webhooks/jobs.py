@@ -18,7 +18,7 @@ def deliveries(fact: Fact, recorded_at: datetime, at: datetime) -> None:
     deliveries_create(fact=fact, at=at)
 
 
-@handler(SEND, own_transactions=True)
+@handler(SEND, own_transactions=True, calls_out=True)
 def send(payload: dict[str, Any], at: datetime) -> None:
     """Commits before and after the call, and bears being run again at any of its steps."""
     webhook_send(key=payload["delivery"], at=at)
