@@ -1,7 +1,8 @@
-"""Webhooks with real processes: a slow endpoint holds nobody up, a lost broker loses nothing, killed workers neither."""
+"""Webhooks with real processes: a slow endpoint holds nobody up; a lost broker and killed workers lose nothing."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,7 +56,9 @@ def test_a_slow_endpoint_delays_no_other(acme: Account, globex: Account, receive
     slow = f"/hook/{acme.tenant.code}"
     receiver.by_path[slow] = late(SLOW_SECONDS)
     receiver.heard.clear()
-    caller = processes.worker(pool="threads", concurrency=8, queue=settings.CALLS_QUEUE, **QUICK, **receiver.environment)
+    caller = processes.worker(
+        pool="threads", concurrency=8, queue=settings.CALLS_QUEUE, **QUICK, **receiver.environment
+    )
     worker = processes.worker(queue="plimsoll", **QUICK, **receiver.environment)
     with running(caller, worker, processes.dispatcher(**QUICK)):
         events(acme, 12, "slow")
@@ -69,7 +72,7 @@ def test_a_slow_endpoint_delays_no_other(acme: Account, globex: Account, receive
     overlap = max(sum(b < began + 0.01 and began < e for b, e in at_slow) for began, _end in at_slow)
     assert overlap <= rules.AT_ONCE, "no more at once than it may be sent"
     late_ones = at_slow[len(at_slow) // 2 :]
-    assert all(nxt >= end - 0.05 for (_b, end), (nxt, _e) in zip(late_ones, late_ones[1:], strict=False)), (
+    assert all(nxt >= end - 0.05 for (_b, end), (nxt, _e) in itertools.pairwise(late_ones)), (
         "one at a time once it was seen to be slow"
     )
 
