@@ -38,11 +38,12 @@ LABELS: Final[dict[str, str | Promise]] = {
 
 
 def kinds() -> dict[str, type[Fact]]:
-    """The kinds of facts that endpoints may ask for, by key: those that are meant for accounts."""
-    return {
+    """The kinds of facts that endpoints may ask for, by key: those meant for accounts, in the order of LABELS."""
+    found = {
         key: kind for key, kind in all_facts().items()
         if kind.audience in _TO_ACCOUNTS and not key.startswith(_OWN)
     }  # fmt: skip
+    return {key: found[key] for key in dict.fromkeys([*LABELS, *found]) if key in found}
 
 
 def kind_says(key: str) -> str:
@@ -54,7 +55,7 @@ def kind_says(key: str) -> str:
 def first_line(key: str) -> str:
     """What a kind of fact means, as its declaration says."""
     kind = all_facts().get(key)
-    return (kind.__doc__ or "").strip().split("\n")[0] if kind is not None else key
+    return (kind.__doc__ or "").strip().split("\n")[0].replace("`", "") if kind is not None else key
 
 
 def version_of(key: str) -> int:

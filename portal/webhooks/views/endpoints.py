@@ -86,15 +86,16 @@ class EndpointPage(WebhookView):
         zone, state = tenant_zone(), endpoint_state(endpoint)
         pings = WebhookDelivery.objects.filter(endpoint=endpoint, fact_key=payloads.PING).defer("body")
         ping = pings.order_by("-pk").first()
+        told = ping is not None and (endpoint.off_at is None or ping.created_at >= endpoint.off_at)
         return self.page("webhooks/endpoint.html", {
             "title": endpoint.label, "endpoint": endpoint, "crumbs": crumbs(), "zone": zone, "state": state,
             "checking": ping is not None and ping.state in OPEN_STATES,
-            "ping": delivery_row(ping) if ping is not None else None,
+            "ping": delivery_row(ping) if ping is not None and told else None,
             "callout": _callout(endpoint), "secrets": secrets_valid(endpoint, at=self.at),
-            "kinds": [{"key": key, "says": payloads.kind_says(key)} for key in endpoint.kinds],
+            "kinds": [payloads.kind_says(key) for key in _in_order(endpoint)],
             "rows": [delivery_row(row) for row in newest_of(endpoint, most=_SHOWN)],
             "waiting": open_counts().get(endpoint.pk, 0), "lost": lost_count(endpoint),
-            "sample": SampleForm(offered=endpoint.kinds) if endpoint.state == EndpointState.ACTIVE else None,
+            "sample": SampleForm(offered=_in_order(endpoint)) if endpoint.state == EndpointState.ACTIVE else None,
         })  # fmt: skip
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
@@ -119,7 +120,7 @@ class EndpointPage(WebhookView):
         return True, _("A signed ping is on its way. The endpoint must answer it with 2xx within 20 seconds.")
 
     def _sample(self, request: HttpRequest, endpoint: WebhookEndpoint) -> HttpResponse:
-        form = SampleForm(request.POST, offered=endpoint.kinds)
+        form = SampleForm(request.POST, offered=_in_order(endpoint))
         if not form.is_valid():
             raise BadRequest(detail=_("This kind of event is not sent to the endpoint."))
         try:
@@ -134,6 +135,10 @@ class EndpointPage(WebhookView):
     def _told(request: HttpRequest, told: tuple[bool, str]) -> None:
         good, sentence = told
         (messages.success if good else messages.error)(request, sentence)
+
+
+def _in_order(endpoint: WebhookEndpoint) -> list[str]:
+    return [key for key in payloads.kinds() if key in endpoint.kinds]
 
 
 def _callout(endpoint: WebhookEndpoint) -> dict[str, str] | None:

@@ -134,7 +134,8 @@ class ReplayRange(WebhookView):
         since = min((t for t in (endpoint.failing_since, endpoint.off_at) if t), default=self.at - timedelta(days=1))
         until = self.at + timedelta(minutes=1)
         form = ReplayForm(zone=zone, initial={
-            "since": since.astimezone(zone), "until": until.astimezone(zone), "which": "lost"})  # fmt: skip
+            "since": since.astimezone(zone).replace(tzinfo=None), "until": until.astimezone(zone).replace(tzinfo=None),
+            "which": "lost"})  # fmt: skip
         return self._form(endpoint, form)
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:

@@ -16,9 +16,10 @@ class Reference(WebhookView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Every kind that is offered to the account."""
+        code = render_to_string("webhooks/verify.py.txt")
         return self.page("webhooks/reference.html", {
             "title": _("Webhook reference"), "crumbs": crumbs(),
-            "code": lines(render_to_string("webhooks/verify.py.txt"), _("Python that checks a message")),
+            "code": lines(code, _("Python that checks a message")), "code_text": code,
             "kinds": [
                 {"key": key, "says": payloads.kind_says(key), "means": payloads.first_line(key),
                  "version": payloads.version_of(key), "raw": lines(self._example(key), key)}

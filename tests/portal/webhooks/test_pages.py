@@ -11,6 +11,7 @@ from django.test import Client
 
 from portal.lib import clock
 from portal.tenancy.context import as_tenant
+from portal.tenancy.selectors import tenant_zone
 from portal.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tests import cast
 from tests.contracts.test_query_counts import asked
@@ -161,6 +162,10 @@ def test_an_endpoint_that_we_switched_off_says_why_and_what_to_do(
     assert "not active, so nothing can be sent" in detail
     since, until = (f"{now + timedelta(days=days):%Y-%m-%dT%H:%M}" for days in (-1, 1))
     asked_for = {"since": since, "until": until, "which": "lost"}
+    proposed = page(manager, f"{HERE}/{made.public_id}/again")
+    with as_tenant(acme.pk):
+        zone = tenant_zone()
+    assert f'value="{now.astimezone(zone):%Y-%m-%dT%H:%M}"' in proposed, "from when it failed"
     refused = manager.post(f"{HERE}/{made.public_id}/again", asked_for)
     assert refused.status_code == 422 and "Switch it on first" in refused.content.decode()
     manager.post(f"{HERE}/{made.public_id}", {"do": "ping"})
