@@ -126,6 +126,12 @@ def shown(body: bytes) -> str:
     return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
 
 
+def portal_path(body: bytes, *, base: str) -> str:
+    """The address in the portal that a body names, without `base`; empty when it was made under another one."""
+    link = str(json.loads(body)["links"]["portal"])
+    return link.removeprefix(base) if link.startswith(f"{base}/") else ""
+
+
 def schema_of(key: str) -> dict[str, Any]:
     """The JSON Schema of what a kind sends; further fields may come."""
     kind = kinds()[key]

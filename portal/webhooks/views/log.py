@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -97,6 +98,7 @@ class DeliveryPage(WebhookView):
             "delivery": row, "zone": tenant_zone(), "state": {"tone": TONES[state], "label": state.label},
             "is_open": is_open, "reason": reason_says(row.reason), "confirm": None if is_open else again,
             "attempts": [_attempt(a) for a in attempts_of(row)],
+            "portal_url": "" if row.is_test else payloads.portal_path(bytes(row.body), base=settings.PUBLIC_URL),
             "raw": {"label": _("Body, laid out for reading"),
                     "lines": [{"n": n, "text": text} for n, text in
                               enumerate(payloads.shown(bytes(row.body)).splitlines(), start=1)]},

@@ -70,6 +70,7 @@ def test_a_manager_makes_checks_and_uses_an_endpoint_alone(
     (row,) = deliveries(acme)
     detail = page(manager, f"{HERE}/deliveries/{row.public_id}")
     assert row.message_id in detail and "VESSEL_ARRIVED" in detail and "200" in detail
+    assert f'href="{MilestoneReached.example().path}"' in detail, "the way to what it is about"
     again = manager.post(f"{HERE}/deliveries/{row.public_id}/again")
     assert again["Location"] == f"{HERE}/deliveries/{row.public_id}"
     run(acme, clock.now())
@@ -190,7 +191,7 @@ def test_the_log_is_found_by_endpoint_state_kind_and_reference(
     seen, address = [], log
     for _page in range(5):
         text = page(manager, address)
-        seen += re.findall(r'<span class="ref">(REF-\d+)</span>', text)
+        seen += re.findall(r'<a class="ref" href="[^"]+">(REF-\d+)</a>', text)
         older = re.search(r'rel="next" href="([^"]+)"', text)
         if older is None:
             break
@@ -224,7 +225,7 @@ def test_nothing_of_another_account_is_shown(acme: cast.Account, globex: cast.Ac
                     f"{HERE}/deliveries?about=GLOBEX-CANARY&older={row.public_id}"):  # fmt: skip
         text = page(mine, address)
         assert "Globex secret system" not in text and row.message_id not in text
-        assert '<span class="ref">GLOBEX-CANARY' not in text
+        assert 'class="ref" href="?about=GLOBEX-CANARY' not in text
     for address in (
         f"{HERE}/{made.public_id}",
         f"{HERE}/deliveries/{row.public_id}",

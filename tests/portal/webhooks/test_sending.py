@@ -15,6 +15,7 @@ from django.conf import settings
 
 from portal.lib.egress import call
 from portal.outbox.models import OutboxRow, RowState
+from portal.outbox.runner import row_run
 from portal.tenancy.context import as_tenant
 from portal.webhooks import rules, services
 from portal.webhooks.models import DeliveryState, EndpointState, OffReason
@@ -399,3 +400,44 @@ def test_the_log_is_forgotten_after_thirty_days_and_what_waits_is_not(acme: Acco
             what_is_due()
         run(acme, AT + timedelta(days=days))
         assert len(deliveries(acme, tests=True)) == left
+
+
+@pytest.mark.req("H5", "F2")
+@pytest.mark.parametrize(
+    ("flying", "failing", "last_ms", "goes"),
+    [
+        ([3], False, 50, True), ([4], False, 50, False), ([0, 4, 3], False, 50, True), ([0, 4, 4], False, 50, False),
+        ([1], True, 50, False), ([0], True, 50, True), ([1], False, 2_001, False), ([0, 4], True, 50, True),
+    ],
+)  # fmt: skip
+def test_no_more_requests_are_in_flight_than_may_be(
+    acme: Account, receiver: Receiver, flying: list[int], failing: bool, last_ms: int, goes: bool
+) -> None:
+    from portal.webhooks.models import WebhookDelivery, WebhookEndpoint
+
+    made = [active(acme, f"{receiver.url}/{n}", label=f"n{n}", wants=["tracking.milestone_reached"])[0]
+            for n in range(len(flying))]  # fmt: skip
+    for n in range(4):
+        tell(acme, replace(FACT, milestone=f"M{n}"))
+    run(acme, names="tracking")
+    with as_tenant(acme.pk):
+        for one, number in zip(made, flying, strict=True):
+            rows = WebhookDelivery.objects.filter(endpoint=one, is_test=False).order_by("pk")
+            held = list(rows.values_list("pk", flat=True)[:number])
+            WebhookDelivery.objects.filter(pk__in=held).update(
+                state=DeliveryState.SENDING, lease_until=datetime.now(UTC) + timedelta(minutes=2)
+            )
+        WebhookEndpoint.objects.filter(pk=made[0].pk).update(failing_since=AT if failing else None, last_ms=last_ms)
+    tell(acme, replace(FACT, milestone="LAST"))
+    run(acme, names="tracking")
+    receiver.heard.clear()
+    with as_tenant(acme.pk):
+        last = WebhookDelivery.objects.filter(endpoint=made[0], is_test=False).order_by("-pk")[0]
+        row = OutboxRow.objects.get(key=f"webhooks.send:{last.key}")
+        row_run(row_id=row.pk, at=AT)
+        row.refresh_from_db()
+    assert len(receiver.heard) == int(goes)
+    assert (row.state == RowState.DONE) is goes
+    if not goes:
+        assert AT < row.due_at <= AT + timedelta(seconds=3), "soon again"
+        assert row.attempts == 0, "waiting is no attempt"
