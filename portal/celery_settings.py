@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from kombu import Exchange, Queue
 
 broker_url: str = settings.CELERY_BROKER_URL
 broker_connection_retry_on_startup = True
@@ -24,6 +25,11 @@ broker_transport_options: dict[str, Any] = (
     }
 )
 task_default_queue = "plimsoll"
+_QUORUM: dict[str, Any] | None = {"x-queue-type": "quorum"} if broker_url.startswith("amqp") else None
+task_queues = [
+    Queue(name, Exchange(name), routing_key=name, queue_arguments=_QUORUM)
+    for name in (task_default_queue, settings.CALLS_QUEUE)
+]
 task_default_queue_type = "quorum" if broker_url.startswith("amqp") else "classic"
 task_serializer = "json"
 accept_content = ["json"]

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "portal.outbox",
     "portal.notify",
     "portal.shares",
+    "portal.webhooks",
     "portal.checks",
     "portal.demo",
     "tracking",
@@ -199,6 +200,9 @@ INBOX_SETTLE_SECONDS = env.number("INBOX_SETTLE_SECONDS", 30)  # a file that did
 EGRESS_PORTS = env.numbers("EGRESS_PORTS", "443")
 EGRESS_ALLOW_HOSTS = env.words("EGRESS_ALLOW_HOSTS", "")  # may have addresses that are not public
 EGRESS_PLAIN_HOSTS = env.words("EGRESS_PLAIN_HOSTS", "")  # may be called without TLS
+WEBHOOK_ALLOW_HOSTS = env.words("WEBHOOK_ALLOW_HOSTS", "")  # the demo and tests: customers' endpoints on this machine
+if PRODUCTION and WEBHOOK_ALLOW_HOSTS:
+    raise ImproperlyConfigured("WEBHOOK_ALLOW_HOSTS is for the demo and tests: customers' addresses must be public.")
 if PRODUCTION and (public := [host for host in EGRESS_PLAIN_HOSTS if not env.is_closed_host(host)]):
     raise ImproperlyConfigured(
         f"EGRESS_PLAIN_HOSTS is for closed networks: {' '.join(public)} may be public and needs https."
@@ -229,6 +233,7 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_MANIFEST_STRICT = PRODUCTION
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+CALLS_QUEUE = "plimsoll_calls"  # work that waits for other people's machines; a worker without -Q takes it too
 CELERY_APP = "portal.celery.app"  # found by name: it stands above everything that publishes
 OUTBOX_LEASE_SECONDS = env.number("OUTBOX_LEASE_SECONDS", 30)  # of a first try; each further one holds twice as long
 OUTBOX_AGAIN_SECONDS = env.number("OUTBOX_AGAIN_SECONDS", 30)  # published, but nobody took it: publish again

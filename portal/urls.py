@@ -14,6 +14,8 @@ from django.urls import include, path
 
 APPS = ("portal.web", "portal.account", "portal.outbox", "portal.notify", "tracking", "kpis", "tiers.promises",
         "tiers.credits", "portal.shares")  # fmt: skip
+APPS = ("portal.web", "portal.account", "portal.outbox", "portal.notify", "portal.webhooks", "tracking", "kpis",
+        "tiers.promises", "tiers.credits")  # fmt: skip
 
 
 def _collected(name: str) -> list[Any]:

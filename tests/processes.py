@@ -119,10 +119,12 @@ class Process:
         return self.log.read_text(errors="replace")
 
 
-def worker(*, pool: str = "solo", concurrency: int = 1, **environment: str) -> Process:
-    """A Celery worker; `solo` dies as a whole, `prefork` has children."""
+def worker(*, pool: str = "solo", concurrency: int = 1, queue: str = "", **environment: str) -> Process:
+    """A Celery worker of every queue or of one; `solo` dies as a whole, `prefork` has children."""
     command = [*PYTHON, "-m", "celery", "-A", "portal", "worker", "-P", pool, "-c", str(concurrency),
                "--without-gossip", "--without-mingle", "-l", "info"]  # fmt: skip
+    if queue:
+        command += ["-Q", queue, "-n", f"{queue}@%h"]
     return Process("worker", command, environment)
 
 

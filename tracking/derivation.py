@@ -26,7 +26,7 @@ from tracking.effective import Heard, on_time_instant
 from tracking.facts import EtaChanged, MilestoneChanged, MilestoneReached
 from tracking.itinerary import Row, differing, itinerary_rows, itinerary_write, plans
 from tracking.legs import PlannedLeg
-from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, derive, final_of
+from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, critical_five, derive, final_of
 from tracking.models import Container, MilestoneRow, Place, Shipment, Touched
 from tracking.partners import anchoring, avpu_places, priority, settings_as_of
 from tracking.types import FinalMilestone, Journey, Load, Milestone, Mode, Sighting
@@ -430,6 +430,13 @@ def _reached(shipment: Shipment, row: DerivedMilestone, around: Surroundings) ->
         local_time=f"{local:%d %b %Y}" if row.precision == "day" else f"{local:%d %b %Y %H:%M} {local.tzname()}",
         next_step=_next_step(shipment, Milestone(row.milestone)),
         path=f"/shipments/{shipment.public_id}",
+        is_core=_is_core(shipment, Milestone(row.milestone)),
+    )
+
+
+def _is_core(shipment: Shipment, milestone: Milestone) -> bool:
+    return milestone in critical_five(
+        FinalMilestone(shipment.final_milestone), Mode(shipment.mode), Load(shipment.load)
     )
 
 

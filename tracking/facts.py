@@ -21,11 +21,17 @@ class MilestoneReached(Fact):
     local_time: str  # as read at the place, with its zone
     next_step: str  # name of the next milestone of the chain, or empty
     path: str
+    is_core: bool = True  # one of the critical five of its chain (5.1)
 
     @property
     def object_key(self) -> str:
         """Once for each shipment and milestone."""
         return f"{self.shipment}:{self.milestone}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What lies between the critical five is for accounts that see every event."""
+        return super().needs if self.is_core else (*super().needs, "live_tracking")
 
     @classmethod
     def example(cls) -> MilestoneReached:
@@ -37,7 +43,7 @@ class MilestoneReached(Fact):
         )  # fmt: skip
 
 
-@fact("tracking.milestone_changed", audience=Audience.NOBODY)
+@fact("tracking.milestone_changed", audience=Audience.SYSTEMS, entitlement="live_tracking")
 class MilestoneChanged(Fact):
     """The time of a milestone that was reached is another one now, or it was withdrawn: `now` is empty then."""
 
@@ -63,7 +69,7 @@ class MilestoneChanged(Fact):
         )  # fmt: skip
 
 
-@fact("tracking.eta_changed", audience=Audience.NOBODY)
+@fact("tracking.eta_changed", audience=Audience.SYSTEMS, entitlement="live_tracking")
 class EtaChanged(Fact):
     """The final milestone of a shipment under way is expected at another time than before (`was` empty: the first)."""
 

@@ -171,6 +171,7 @@ RULES = (
             "portal/outbox/selectors.py": "due rows over tenants: ids only",
             "portal/notify/sending.py": "claims a delivery in one statement",
             "portal/notify/selectors.py": "counts over tenants: numbers only",
+            "portal/webhooks/selectors.py": "counts over tenants: numbers only",
             "portal/account/limits.py": "exact counting under an advisory lock",
             "portal/demo/seed.py": "its history need not wait for the disk",
             "tracking/search.py": "search by part through a narrow function",

@@ -58,6 +58,14 @@ _LABELS: Final[dict[str, Promise]] = {
     "outbox.retried": _("Work tried again"),
     "delivery.resolved": _("Uncertain mail settled"),
     "address.released": _("Mail address released"),
+    "webhook.created": _("Webhook endpoint made"),
+    "webhook.changed": _("Webhook endpoint changed"),
+    "webhook.verified": _("Webhook endpoint answered its ping"),
+    "webhook.secret_rotated": _("Secret of a webhook endpoint replaced"),
+    "webhook.disabled": _("Webhook endpoint switched off"),
+    "webhook.switched_off": _("Webhook endpoint switched off by Plimsoll"),
+    "webhook.removed": _("Webhook endpoint taken away"),
+    "webhook.replayed": _("Webhook messages sent again"),
 }
 
 

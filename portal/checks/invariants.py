@@ -22,6 +22,8 @@ from portal.outbox.models import OutboxRow, RowKind, RowState
 from portal.tenancy.context import OPERATOR_ID, across_tenants, as_tenant, scope
 from portal.tenancy.models import AuditEntry, Member, Role, Tenant
 from portal.tenancy.services import SYSTEM
+from portal.webhooks.deliveries import SEND
+from portal.webhooks.models import OPEN_STATES, DeliveryState, WebhookDelivery
 from tiers.credits.selectors import invariant_breaches as credit_breaches
 from tracking.derivation import stale
 from tracking.models import InboundMessage, MessageState, Quarantined, RawBody, Shipment
@@ -55,6 +57,7 @@ def tenant_breaches(*, at: datetime) -> Iterator[Breach]:
     yield from message_breaches(at=at)
     yield from count_breaches()
     yield from notice_breaches()
+    yield from webhook_breaches()
     yield from key_breaches()
     yield from figure_breaches()
     yield from credit_breaches()
@@ -125,9 +128,23 @@ def notice_breaches() -> Iterator[Breach]:
     for name, kind in all_facts().items():
         if kind.audience == Audience.PERSON:
             yield from _personal(name, facts.filter(name=name).count())
-        elif kind.audience != Audience.NOBODY and (scope() == OPERATOR_ID) == (kind.audience == Audience.STAFF):
+        elif kind.audience in (Audience.NOBODY, Audience.SYSTEMS):
+            continue
+        elif (scope() == OPERATOR_ID) == (kind.audience == Audience.STAFF):
             for row in facts.filter(name=name).iterator(chunk_size=_PAGE):
                 yield from _untold(row, kind, changed)
+
+
+def webhook_breaches() -> Iterator[Breach]:
+    """I3: each open message to an endpoint has its work, and whatever was not delivered says why."""
+    works = OutboxRow.objects.filter(key=Concat(Value(f"{SEND}:"), OuterRef("key"))).exclude(state=RowState.DONE)
+    lost = WebhookDelivery.objects.filter(state__in=OPEN_STATES).exclude(Exists(works))
+    for public_id in lost.values_list("public_id", flat=True):
+        yield _breach("I3", "a webhook is open and nothing will send it", delivery=public_id)
+    undelivered = (DeliveryState.FAILED, DeliveryState.UNSENT)
+    unexplained = WebhookDelivery.objects.filter(state__in=undelivered, reason="")
+    for public_id in unexplained.values_list("public_id", flat=True):
+        yield _breach("I3", "a webhook was not delivered and no reason is kept", delivery=public_id)
 
 
 def _member_changes() -> dict[str, datetime]:

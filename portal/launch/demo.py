@@ -186,7 +186,7 @@ class Demo:
 
     def _processes(self, port: int) -> None:
         """Everything that production runs too. The order is the order of stopping: doors first, then what they feed."""
-        self.say("Starting web, dispatcher, scheduler and worker ...")
+        self.say("Starting web, dispatcher, scheduler and workers ...")
         python = sys.executable
         children = {name: value for name, value in self.environment.items() if name != "DATABASE_OWNER_URL"}
         celery = [python, "-m", "celery", "-A", "portal"]
@@ -196,7 +196,9 @@ class Demo:
                     "portal.wsgi:application"], children)  # fmt: skip
         add("dispatcher", [python, str(PROJECT / "manage.py"), "dispatcher"], children)
         add("scheduler", [*celery, "beat", "-s", str(self.folder / "beat"), "--pidfile=", "-l", "info"], children)
-        add("worker", [*celery, "worker", "-c", "2", "--without-gossip", "--without-mingle", "-l", "info"], children)
+        worker = [*celery, "worker", "--without-gossip", "--without-mingle", "-l", "info"]
+        add("worker", [*worker, "-Q", "plimsoll", "-c", "2"], children)
+        add("caller", [*worker, "-Q", "plimsoll_calls", "-P", "threads", "-c", "8", "-n", "caller@%h"], children)
         if not os.environ.get("EMAIL_URL"):
             mail_port = self.environment["EMAIL_URL"].rpartition(":")[2]
             add("inbox", [python, "-m", "portal.demo_inbox", "--port", mail_port], children)

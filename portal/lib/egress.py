@@ -28,6 +28,7 @@ from portal.lib.errors import PortalError
 LONGEST_URL: Final = 2_000
 _MOST_TRIED: Final = 4  # addresses of one host
 _LONGEST_CONNECT: Final = 10.0
+_LONGEST_LOOKUP: Final = 8.0  # seconds; the system's own resolver may take minutes
 _NAME: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?", re.ASCII)
 _PRINTABLE: Final = re.compile(r"[!-~]+", re.ASCII)
 _GLOBAL_V6: Final = ip_network("2000::/3")  # everything else of IPv6 is not given out to anybody
@@ -70,6 +71,24 @@ class EgressFailed(PortalError):
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """What may be called beside the public network with TLS: hosts, each with or without a port."""
+
+    inside: Sequence[str] = ()  # may have addresses that are not public
+    plain: Sequence[str] = ()  # may be called without TLS
+
+
+def own_reach() -> Reach:
+    """Of addresses that the operator's administrators configure."""
+    return Reach(settings.EGRESS_ALLOW_HOSTS, settings.EGRESS_PLAIN_HOSTS)
+
+
+def customer_reach() -> Reach:
+    """Of addresses that customers enter: the installation's own hosts are none of theirs; production adds nothing."""
+    return Reach(inside=settings.WEBHOOK_ALLOW_HOSTS)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An address that may be written down: its parts, checked for their form."""
 
@@ -102,8 +121,11 @@ class Answer:
 _PORTS: Final = {"https": 443, "http": 80}
 
 
-def target_of(url: str) -> Target:
-    """The address in its parts. Raises EgressRefused when it is none, or none that may ever be called."""
+def target_of(url: str, reach: Reach | None = None) -> Target:
+    """The address in its parts. Raises EgressRefused when it is none, or none that may ever be called.
+
+    `reach` is the operator's own where none is given.
+    """
     if len(url) > LONGEST_URL or not _PRINTABLE.fullmatch(url) or "\\" in url:
         raise EgressRefused(why=_("it is too long, or holds blanks or other characters that no address has."))
     try:
@@ -122,17 +144,19 @@ def target_of(url: str) -> Target:
         raise EgressRefused(why=_("its host is not a name or an address."))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     found = Target(parts.scheme, host, _PORTS[parts.scheme] if port is None else port, path)
-    _may_speak(found)
+    _may_speak(found, reach or own_reach())
     return found
 
 
-def _may_speak(target: Target) -> None:
-    if target.scheme == "http" and not _named(settings.EGRESS_PLAIN_HOSTS, target):
+def _may_speak(target: Target, reach: Reach) -> None:
+    if target.scheme == "http" and not _named(reach.plain, target):
         raise EgressRefused(why=_("it must begin with https://."))
-    own = f"{_bracketed(target.host)}:{target.port}" in (*settings.EGRESS_ALLOW_HOSTS, *settings.EGRESS_PLAIN_HOSTS)
+    own = f"{_bracketed(target.host)}:{target.port}" in (*reach.inside, *reach.plain)
     plain = target.scheme == "http" and target.port == _PORTS["http"]
     if not (own or plain or target.port in settings.EGRESS_PORTS):
         raise EgressRefused(why=_("its port is not one that may be called."))
+    if _address(target.host) is not None and not _named((*reach.inside, *reach.plain), target):
+        _refuse_denied(target.host)
 
 
 def _bracketed(host: str) -> str:
@@ -163,25 +187,48 @@ def denied(text: str) -> str:
     return why
 
 
-def addresses_of(target: Target) -> list[str]:
+def addresses_of(target: Target, reach: Reach | None = None, *, seconds: float = _LONGEST_LOOKUP) -> list[str]:
     """The host's addresses, asked for once; every one of them may be called.
 
-    Raises EgressRefused when any is not public and the installation does not name the host, EgressFailed when the name
-    is not known.
+    Raises EgressRefused when any is not public and `reach` (the operator's own where none is given) does not name the
+    host, EgressFailed when the name is not known, or nobody says so in time.
     """
-    try:
-        told = getaddrinfo(target.host, target.port, AF_UNSPEC, SOCK_STREAM)
-    except (gaierror, UnicodeError):
-        raise EgressFailed(host=target.host, why=_("its name is not known.")) from None
-    found = list(dict.fromkeys(str(entry[4][0]) for entry in told))
+    found = list(dict.fromkeys(str(entry[4][0]) for entry in _looked_up(target, min(seconds, _LONGEST_LOOKUP))))
     reasons = {address: denied(address) for address in found}
     if target.scheme == "http" and not all(reasons.values()):
         raise EgressRefused(why=_("without TLS only a host of a closed network may be called, and this one is public."))
-    if not _named(settings.EGRESS_ALLOW_HOSTS, target):
-        for address, why in reasons.items():
-            if why:
-                raise EgressRefused(why=_("%(address)s is not public (%(why)s).") % {"address": address, "why": why})
+    if not _named((reach or own_reach()).inside, target):
+        for address in found:
+            _refuse_denied(address)
     return found
+
+
+def _refuse_denied(address: str) -> None:
+    if why := denied(address):
+        raise EgressRefused(why=_("%(address)s is not public (%(why)s).") % {"address": address, "why": why})
+
+
+def _looked_up(target: Target, seconds: float) -> list[Any]:
+    """What the resolver says, in a thread of its own: it knows no timeout."""
+    told: list[list[Any] | Exception] = []
+
+    def ask() -> None:
+        try:
+            told.append(list(getaddrinfo(target.host, target.port, AF_UNSPEC, SOCK_STREAM)))
+        except Exception as error:
+            told.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(max(0.05, seconds))
+    answer = told[0] if told else None
+    if answer is None:
+        raise EgressFailed(host=target.host, why=_("its name was not looked up in time."))
+    if isinstance(answer, gaierror | UnicodeError):
+        raise EgressFailed(host=target.host, why=_("its name is not known."))
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def call(
@@ -192,22 +239,26 @@ def call(
     body: bytes | None = None,
     most_bytes: int = 64 * 1024,
     seconds: float = 20.0,
+    reach: Reach | None = None,
+    status_matters: bool = False,
 ) -> Answer:
     """One request and its whole answer, of any status. `seconds` bounds all of it, however slowly it drips.
 
-    Raises EgressRefused before anything is sent, EgressFailed when no whole answer of at most `most_bytes` came.
+    Raises EgressRefused before anything is sent, EgressFailed when no whole answer of at most `most_bytes` came. With
+    `status_matters` the status is the answer: of the body comes what could be read, at most `most_bytes`. `reach` is
+    the operator's own where none is given.
     """
-    target = target_of(url)
+    target = target_of(url, reach)
     ends, failed = time.monotonic() + seconds, None
     sent = {**(headers or {}), "Host": target.authority, "Accept-Encoding": "identity", "Connection": "close"}
-    for address in addresses_of(target)[:_MOST_TRIED]:
+    for address in addresses_of(target, reach, seconds=seconds)[:_MOST_TRIED]:
         attempt = _Attempt(target, address, max(0.05, ends - time.monotonic()))
         try:
             attempt.connect()
         except EgressFailed as error:
             failed = error
             continue
-        return attempt.ask(method, sent, body, most_bytes)
+        return attempt.ask(method, sent, body, most_bytes, status_matters)
     raise failed or EgressFailed(host=target.authority, why=_("its name is not known."))
 
 
@@ -230,14 +281,18 @@ class _Attempt:
             self._close()
             raise self._failed(error) from None
 
-    def ask(self, method: str, headers: dict[str, str], body: bytes | None, most_bytes: int) -> Answer:
-        """The whole answer."""
+    def ask(
+        self, method: str, headers: dict[str, str], body: bytes | None, most_bytes: int, status_matters: bool
+    ) -> Answer:
+        """The whole answer; with `status_matters` its status, and what there is of the rest."""
         try:
             self.connection.request(
                 method, self.target.path, body=body, headers=headers, preload_content=False, decode_content=False
             )
             reply = self.connection.getresponse()
             told = {name.lower(): value for name, value in reply.headers.items()}
+            if status_matters:
+                return Answer(reply.status, told, _read_some(reply, most_bytes))
             if told.get("content-encoding", "identity") != "identity":
                 raise EgressFailed(
                     host=self.target.authority, why=_("it sent a compressed answer that was not asked for.")
@@ -286,6 +341,15 @@ def _read(reply: Any, target: Target, most_bytes: int) -> bytes:
                 host=target.authority, why=_("its answer has more than %(n)d bytes.") % {"n": most_bytes}
             )
     return bytes(whole)
+
+
+def _read_some(reply: Any, most_bytes: int) -> bytes:
+    """At most so many bytes, and fewer when the rest breaks off, is cut off, or never comes."""
+    some = bytearray()
+    with suppress(Exception):  # the status is known: nothing that follows changes what was said
+        while len(some) < most_bytes and (part := reply.read1(min(65_536, most_bytes - len(some)))):
+            some += part
+    return bytes(some)
 
 
 def _why(error: BaseException) -> str | Promise:

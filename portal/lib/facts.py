@@ -19,6 +19,7 @@ class Audience(StrEnum):
     MANAGERS = "MANAGERS"  # the tenant's managers
     STAFF = "STAFF"  # the operator's staff: the fact must be emitted in the operator's scope
     PERSON = "PERSON"  # one address, named in the fact's field `email`
+    SYSTEMS = "SYSTEMS"  # no person: the systems of the tenant that asked for it
     NOBODY = "NOBODY"  # recorded, nobody is told
 
 
@@ -36,6 +37,11 @@ class Fact:
     def object_key(self) -> str:
         """Which object and version it speaks of; with the fact key it names the notification once (O7)."""
         raise NotImplementedError(f"{type(self).__name__} must say its object_key")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The entitlements without which nobody of the tenant is told (R5.1); a kind may need more for some of it."""
+        return () if self.entitlement is None else (self.entitlement,)
 
     def plain(self) -> dict[str, Any]:
         """JSON values by field name."""

@@ -129,9 +129,14 @@ def _why_not(delivery: Delivery, at: datetime) -> str:
             return "role_changed"
         if _unwanted(delivery, member):
             return "not_wanted"
-    if kind.entitlement is not None and scope() != OPERATOR_ID and not entitled(kind.entitlement, at):
+    if kind.entitlement is not None and scope() != OPERATOR_ID and not _is_entitled(delivery, at):
         return "not_entitled"
     return ""
+
+
+def _is_entitled(delivery: Delivery, at: datetime) -> bool:
+    fact = fact_class(delivery.fact_key).read(delivery.fact)
+    return all(entitled(key, at) for key in fact.needs)
 
 
 def _unwanted(delivery: Delivery, member: Member) -> bool:

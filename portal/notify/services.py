@@ -56,7 +56,8 @@ def _recipients(fact: Fact) -> Iterable[tuple[Member | None, str]]:
     if fact.audience == Audience.PERSON:
         return [(None, str(fact.email).strip().lower())]  # type: ignore[attr-defined]
     staff_side = scope() == OPERATOR_ID
-    if fact.audience == Audience.NOBODY or staff_side != (fact.audience == Audience.STAFF):
+    told = fact.audience not in (Audience.NOBODY, Audience.SYSTEMS)
+    if not told or staff_side != (fact.audience == Audience.STAFF):
         return []
     members = Member.objects.filter(is_active=True).select_related("user").order_by("pk")
     if fact.audience == Audience.MANAGERS:

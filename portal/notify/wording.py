@@ -19,6 +19,12 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "credits.credit_approved": (
         _("A service credit is approved"), _("With its amount and how it was worked out."),
     ),
+    "webhooks.endpoint_disabled": (
+        _("A webhook endpoint was switched off"), _("When it is gone, or took nothing for five days."),
+    ),
+    "webhooks.deliveries_given_up": (
+        _("A webhook message was given up"), _("At most once a day for each endpoint."),
+    ),
     "tracking.derivation_differed": (
         _("The nightly check mended a shipment"), _("Never in good health: what was stored differed from the record."),
     ),

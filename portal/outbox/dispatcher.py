@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from portal.lib import clock
 from portal.lib.faults import declare, fault
+from portal.outbox.handlers import handler_of
 from portal.outbox.models import OutboxRow, RowState
 from portal.outbox.selectors import active_tenants, due_rows
 from portal.outbox.services import heartbeat, stale_facts_close
@@ -40,10 +41,10 @@ UPDATE outbox_outboxrow SET published_at = clock_timestamp(), publishes = least(
    AND (lease_until IS NULL OR lease_until < clock_timestamp())
    AND (published_at IS NULL OR published_at < clock_timestamp()
                                 - make_interval(secs => %s * power(2, least(greatest(publishes - 1, 0), 5))))
-RETURNING id
+RETURNING id, name
 """
 
-Publish = Callable[[int, int], None]
+Publish = Callable[[int, int, bool], None]  # tenant, row, whether it calls out
 
 
 class BrokerAway(Exception):  # noqa: N818 - a state of the surroundings, handled by waiting
@@ -57,14 +58,15 @@ class CeleryPublisher:
         self._app: Any = import_string(settings.CELERY_APP)
         self._producer: Any = None
 
-    def __call__(self, tenant_id: int, row_id: int) -> None:
+    def __call__(self, tenant_id: int, row_id: int, calls_out: bool) -> None:
         """Raises BrokerAway when the broker does not take it."""
         try:
             if self._producer is None:
                 self._producer = self._app.amqp.Producer(self._app.connection_for_write())
             self._app.send_task(
-                "outbox.run", kwargs={"tenant_id": tenant_id, "row_id": row_id}, producer=self._producer, retry=False
-            )
+                "outbox.run", kwargs={"tenant_id": tenant_id, "row_id": row_id}, producer=self._producer, retry=False,
+                queue=settings.CALLS_QUEUE if calls_out else None,
+            )  # fmt: skip
         except Exception as error:  # the transports' errors have no common base
             self.close()
             raise BrokerAway(str(error)) from error
@@ -87,13 +89,13 @@ def publish_due(publish: Publish) -> int:
     )
     for tenant_id, row_id in found:
         by_tenant[tenant_id].append(row_id)
-    mine = {pair for tenant_id, rows in by_tenant.items() for pair in _mark(tenant_id, rows)}
+    mine = {pair: out for tenant_id, rows in by_tenant.items() for pair, out in _mark(tenant_id, rows).items()}
     if mine:
         fault("dispatcher.after_mark")
     waiting = [pair for pair in found if pair in mine]  # in the order in which the tenants take turns
-    for done, (tenant_id, row_id) in enumerate(waiting):
+    for done, pair in enumerate(waiting):
         try:
-            publish(tenant_id, row_id)
+            publish(*pair, mine[pair])
         except BrokerAway:
             _unmark(waiting[done:])
             raise
@@ -107,10 +109,16 @@ def _close_stale() -> None:
             stale_facts_close(at=clock.now())
 
 
-def _mark(tenant_id: int, rows: list[int]) -> list[tuple[int, int]]:
+def _mark(tenant_id: int, rows: list[int]) -> dict[tuple[int, int], bool]:
+    """The rows that are this dispatcher's to publish, and whether each calls out."""
     with as_tenant(tenant_id), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MARK, [tenant_id, rows, settings.OUTBOX_AGAIN_SECONDS])
-        return [(tenant_id, int(row[0])) for row in cursor.fetchall()]
+        return {(tenant_id, int(row_id)): _calls_out(name) for row_id, name in cursor.fetchall()}
+
+
+def _calls_out(name: str) -> bool:
+    found = handler_of(name)
+    return found is not None and found.calls_out
 
 
 def _unmark(pairs: list[tuple[int, int]]) -> None:

@@ -37,6 +37,7 @@ class Handler:
     name: str
     work: Work
     own_transactions: bool
+    calls_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,17 @@ _listeners: dict[str, Listener] = {}
 _due: dict[str, DueCheck] = {}
 
 
-def handler(name: str, *, own_transactions: bool = False) -> Callable[[Work], Work]:
+def handler(name: str, *, own_transactions: bool = False, calls_out: bool = False) -> Callable[[Work], Work]:
     """Registers a plain function `(payload, at) -> None` for work of this name.
 
     By default everything it writes is committed together with the row's end, or not at all (O3); it must not have
-    effects outside the database. With `own_transactions` it keeps its own order and must bear being run twice.
+    effects outside the database. With `own_transactions` it keeps its own order and must bear being run twice. With
+    `calls_out` it mostly waits for somebody else's machine: it has a queue of its own, so that nothing waits behind it.
     """
 
     def register(work: Work) -> Work:
-        _once(_handlers, name, Handler(name=name, work=work, own_transactions=own_transactions), work)
+        made = Handler(name=name, work=work, own_transactions=own_transactions, calls_out=calls_out)
+        _once(_handlers, name, made, work)
         return work
 
     return register

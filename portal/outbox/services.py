@@ -5,7 +5,7 @@ Running the rows stands in runner.py; publishing them in dispatcher.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,7 +24,14 @@ _FEW: Final = 20
 HISTORY: Final = timedelta(hours=72)  # facts older than this when recorded are no news (R1.1)
 STALE: Final = timedelta(hours=72)  # nor are facts that nobody could be told of for so long (O9)
 
+_listening: list[Callable[[], frozenset[str]]] = []
+
 Plain = str | int | bool | None | list[str] | list[int] | tuple[str, ...]  # what a payload may hold: ids, codes, days
+
+
+def ask_who_listens_of(answer: Callable[[], frozenset[str]]) -> None:
+    """The app that tells the tenants' systems registers which keys of facts those of the entered tenant want."""
+    _listening[:] = [answer]
 
 
 class OutsideTransaction(PortalError):
@@ -44,7 +51,13 @@ def emit(fact: Fact, *, at: datetime) -> None:
 
 def emit_all(facts: Iterable[Fact], *, at: datetime) -> None:
     """Like `emit`, for many facts in one statement."""
-    _write([_fact_row(fact, at) for fact in facts])
+    listed = list(facts)
+    heard = _heard() if any(fact.audience == Audience.SYSTEMS for fact in listed) else frozenset()
+    _write([_fact_row(fact, at, heard) for fact in listed])
+
+
+def _heard() -> frozenset[str]:
+    return _listening[0]() if _listening and connection.in_atomic_block else frozenset()
 
 
 def enqueue(name: str, *, key: str, at: datetime, due_at: datetime | None = None, **payload: Plain) -> None:
@@ -64,8 +77,8 @@ def enqueue_outgoing(
     ])  # fmt: skip
 
 
-def _fact_row(fact: Fact, at: datetime) -> OutboxRow:
-    reason = _silence(fact, at)
+def _fact_row(fact: Fact, at: datetime, heard: frozenset[str]) -> OutboxRow:
+    reason = _silence(fact, at, heard)
     return OutboxRow(
         key=_fitting(f"{fact.key}:{fact.object_key}"), kind=RowKind.FACT, name=fact.key, payload=fact.plain(),
         created_at=at, due_at=at, reason=reason,
@@ -73,9 +86,9 @@ def _fact_row(fact: Fact, at: datetime) -> OutboxRow:
     )  # fmt: skip
 
 
-def _silence(fact: Fact, at: datetime) -> str:
+def _silence(fact: Fact, at: datetime, heard: frozenset[str]) -> str:
     """Why nothing follows from a fact: it concerns nobody, or it is history that we only now learn (R1.1)."""
-    if fact.audience == Audience.NOBODY:
+    if fact.audience == Audience.NOBODY or (fact.audience == Audience.SYSTEMS and fact.key not in heard):
         return "nobody"
     old = fact.audience != Audience.PERSON and at - fact.occurred_at > HISTORY
     return "history" if old else ""
@@ -114,6 +127,15 @@ def run_again(name: str, *, key: str, at: datetime) -> bool:
             state=RowState.PENDING, done_at=None, due_at=at, attempts=0, published_at=None, lease_until=None,
             fence=F("fence") + 1, reason="",
         )
+    )  # fmt: skip
+
+
+def run_all_again(name: str, *, keys: dict[str, dict[str, Plain]], at: datetime, due_at: datetime) -> None:
+    """Outgoing work of the entered scope, by key with its payload, is due (again) at `due_at`, whatever it was."""
+    enqueue_outgoing(name, keys=keys, at=at, due_at=due_at)
+    OutboxRow.objects.filter(key__in=[_fitting(f"{name}:{key}") for key in keys]).update(
+        state=RowState.PENDING, done_at=None, due_at=due_at, attempts=0, published_at=None, lease_until=None,
+        fence=F("fence") + 1, reason="",
     )  # fmt: skip
 
 

@@ -22,6 +22,8 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.keys import KnownKey, key_create
 from portal.tenancy.models import ApiKey, Member, Role
 from portal.web.checks import Route
+from portal.webhooks.deliveries import ping_send
+from portal.webhooks.services import endpoint_create
 from tests import cast
 from tests.doors import client_of
 from tests.tiers import world as promises
@@ -162,6 +164,7 @@ def _objects(side: Side) -> None:
         )
         _shares(side)
         _systems(side)
+        _webhooks(side)
         for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
             side.objects[f"tracking:{page}:public_id"] = nothing()
 
@@ -184,6 +187,18 @@ def _systems(side: Side) -> None:
         asked = SubscriptionAsked(callback_url="https://tms.example.com/dcsa", secret="A" * 43 + "=")
         made = subscription_create(asked, key=key, at=NOW)
         side.objects[f"tracking:{page}:subscription_id"] = str(made.subscription_id)
+def _webhooks(side: Side) -> None:
+    """An endpoint with a message on its way; and one to be taken away, whose page stays for nobody else."""
+    for pages in (("endpoint", "endpoint_change", "secret_rotate", "replay"), ("endpoint_remove",)):
+        made, _secret = endpoint_create(
+            label="TMS", url="https://tms.example.com/hook", kinds=["tracking.milestone_reached"], actor="OPS",
+            at=clock.now(),
+        )  # fmt: skip
+        ping = ping_send(endpoint=made, at=clock.now())
+        for page in pages:
+            side.objects[f"webhooks:{page}:public_id"] = made.public_id
+    for page in ("delivery", "delivery_replay"):
+        side.objects[f"webhooks:{page}:public_id"] = ping.public_id
 
 
 def _money(side: Side) -> None:

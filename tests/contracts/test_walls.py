@@ -29,6 +29,7 @@ DEFINER = {
     "plimsoll_outbox_gauges": "counts for /metrics: no rows",
     "plimsoll_delivery_gauges": "counts for /metrics: no rows",
     "plimsoll_ingest_gauges": "counts for /metrics: no rows",
+    "plimsoll_webhook_gauges": "counts for /metrics: no rows",
 }
 
 

@@ -15,6 +15,8 @@ from portal.notify.models import Delivery, Phase
 from portal.outbox.models import OutboxRow
 from portal.outbox.runner import run_due
 from portal.tenancy.context import OPERATOR_ID, as_tenant
+from portal.webhooks.deliveries import ping_send
+from portal.webhooks.services import endpoint_create
 from tests.tracking.messages import equipment, number_of, shipment, source, take
 from tracking.ingest import message_receive
 from tracking.models import InboundMessage, MilestoneRow, RawBody, Shipment
@@ -85,6 +87,21 @@ def test_a_lost_notification_and_a_lost_sending_are_told(acme) -> None:
         assert "a notification is open and nothing will send it" in [b["what"] for b in tenant_breaches(at=NOW)]
         Delivery.objects.filter(pk=second.pk).update(key="f" * 64)
         assert "a notification's key is not made of its fact and reader" in [b["what"] for b in tenant_breaches(at=NOW)]
+        transaction.set_rollback(True)
+
+
+@pytest.mark.req("I3")
+def test_a_webhook_that_nothing_will_send_is_told(acme) -> None:
+    with as_tenant(acme.pk), transaction.atomic():
+        made, _secret = endpoint_create(
+            label="TMS", url="https://example.com/hook", kinds=["credits.credit_approved"], actor="test", at=NOW
+        )
+        row = ping_send(endpoint=made, at=NOW)
+        assert list(tenant_breaches(at=NOW)) == []
+        OutboxRow.objects.filter(key=f"webhooks.send:{row.key}").delete()
+        assert [b["what"] for b in tenant_breaches(at=NOW)] == ["a webhook is open and nothing will send it"]
+        type(row).objects.filter(pk=row.pk).update(state="FAILED", ended_at=NOW)
+        assert [b["what"] for b in tenant_breaches(at=NOW)] == ["a webhook was not delivered and no reason is kept"]
         transaction.set_rollback(True)
 
 

@@ -13,19 +13,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from django.test import override_settings
 
 from portal.env import is_closed_host
 from portal.lib import egress
-from portal.lib.egress import EgressFailed, EgressRefused, addresses_of, call, denied, target_of
+from portal.lib.egress import EgressFailed, EgressRefused, addresses_of, call, customer_reach, denied, target_of
+from tests.certificates import certificate
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.req("H6")
@@ -289,29 +285,64 @@ def test_who_drips_is_cut_off_in_time(parts: list[bytes]) -> None:
         assert time.monotonic() - began < 3
 
 
+@pytest.mark.req("H3")
+@pytest.mark.parametrize(
+    ("parts", "kept"),
+    [
+        ((head(300_000), b"x" * 300_000), 1_000), ((head(10), b"short"), 5), ((head(0, "410 Gone"),), 0),
+        ((head(3, "200 OK", "Content-Encoding: gzip"), b"abc"), 3),
+        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nhel",), 5),
+    ],
+)  # fmt: skip
+def test_where_the_status_matters_the_rest_may_be_anything(parts: tuple[bytes, ...], kept: int) -> None:
+    with listener(*parts) as (port, _asked), reachable(port):
+        answer = call("POST", f"http://127.0.0.1:{port}/", body=b"{}", most_bytes=1_000, status_matters=True)
+    assert answer.status in (200, 410)
+    assert kept <= len(answer.body) <= 1_000
+
+
+def test_where_the_status_matters_whoever_drips_after_it_is_still_cut_off() -> None:
+    began = time.monotonic()
+    with listener(head(50), *[b"x"] * 50, pause=0.2) as (port, _asked), reachable(port):
+        assert call("GET", f"http://127.0.0.1:{port}/", seconds=0.7, status_matters=True).status == 200
+    assert time.monotonic() - began < 3
+
+
+def test_a_name_that_nobody_looks_up_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(egress, "getaddrinfo", lambda *_a, **_k: time.sleep(5))
+    began = time.monotonic()
+    with pytest.raises(EgressFailed, match="not looked up in time"):
+        call("GET", "https://slow-name.example.com/", seconds=0.3)
+    assert time.monotonic() - began < 2
+
+
+def test_customers_reach_nothing_that_the_operator_may_reach_inside() -> None:
+    own = {"EGRESS_ALLOW_HOSTS": ["10.0.0.5", "localhost:9443"], "EGRESS_PLAIN_HOSTS": ["localhost"]}
+    with override_settings(**own, WEBHOOK_ALLOW_HOSTS=[]):
+        assert target_of("https://10.0.0.5/").host == "10.0.0.5"
+        for url in ("https://10.0.0.5/", "https://localhost:9443/", "http://localhost/", "https://127.0.0.1/"):
+            with pytest.raises(EgressRefused):
+                call("POST", url, reach=customer_reach())
+    with override_settings(**own, WEBHOOK_ALLOW_HOSTS=["localhost:9443"]):
+        assert target_of("https://localhost:9443/", customer_reach()).port == 9443
+        for url in ("https://localhost:9444/", "http://localhost:9443/", "http://localhost/"):
+            with pytest.raises(EgressRefused):
+                target_of(url, customer_reach())
+
+
+@pytest.mark.req("W2")
+def test_production_lets_customers_reach_nothing_inside() -> None:
+    environment = {
+        "PATH": os.environ["PATH"], "PLIMSOLL_MODE": "production", "WEBHOOK_ALLOW_HOSTS": "localhost:9443",
+        "SECRET_KEY": "abcdefghijklmnopqrstuvwxyz" * 2, "PUBLIC_URL": "https://portal.example.com",
+        "ALLOWED_HOSTS": "portal.example.com", "SEAL_KEY": "ab" * 32, "SIGNING_KEY": "cd" * 32,
+    }  # fmt: skip
+    told = subprocess.run([sys.executable, "-c", "import portal.settings"], cwd=ROOT, env=environment,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert told.returncode != 0 and "WEBHOOK_ALLOW_HOSTS" in told.stderr
+
+
 # --- TLS ---
-
-
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
-    """A server's context with a certificate for `name`, and the file of the authority that says so."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    both, authority = folder / "both.pem", folder / "authority.pem"
-    authority.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    both.write_bytes(authority.read_bytes() + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    return context, authority
 
 
 @pytest.mark.parametrize(

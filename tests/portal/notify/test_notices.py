@@ -13,7 +13,7 @@ from portal.lib.facts import Audience, Fact, all_facts
 from portal.notify.notices import Reader, notice_render, template_name
 from portal.notify.wording import kind_label
 
-TOLD = [kind for kind in all_facts().values() if kind.audience != Audience.NOBODY]
+TOLD = [kind for kind in all_facts().values() if kind.audience not in (Audience.NOBODY, Audience.SYSTEMS)]
 READER = Reader(brand="Meridian & Sons", account="Acme <Trading>", name="Ana", language="en", unsubscribe_token="t0ken")
 
 

@@ -106,12 +106,12 @@ def test_a_dispatcher_outlasts_its_broker(acme: Account) -> None:
     put(acme, "test.note", "waits")
     sent: list[tuple[int, int]] = []
 
-    def away(tenant_id: int, row_id: int) -> None:
+    def away(tenant_id: int, row_id: int, calls_out: bool) -> None:
         raise dispatcher.BrokerAway("gone")
 
     with pytest.raises(dispatcher.BrokerAway):
         dispatcher.publish_due(away)
-    dispatcher.publish_due(lambda tenant_id, row_id: sent.append((tenant_id, row_id)))  # at once, not at the next sweep
+    dispatcher.publish_due(lambda tenant, row, _out: sent.append((tenant, row)))  # at once, not at the next sweep
     assert acme.pk in {tenant_id for tenant_id, _ in sent}
 
     lost = processes.dispatcher(CELERY_BROKER_URL=f"redis://127.0.0.1:{processes.free_port()}/0", **QUICK)
