@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
 from portal.tenancy.context import no_tenant, scope
-from portal.web.tables import Cursor, Page, instant_of, keyset_page
+from portal.web.tables import PAGE_SIZE, Cursor, Page, instant_of, keyset_page
 from tracking.filters import ShipmentFilter
 from tracking.milestones import chain, critical_five
 from tracking.models import Container, Evidence, MilestoneRow, Place, Shipment
@@ -141,7 +141,13 @@ def place_of(joined: str | None, code: str) -> tuple[str, str]:
 
 
 def shipment_page(
-    wanted: ShipmentFilter, *, hits: Hits | None, cursor: Cursor | None, now: datetime, every_event: bool
+    wanted: ShipmentFilter,
+    *,
+    hits: Hits | None,
+    cursor: Cursor | None,
+    now: datetime,
+    every_event: bool,
+    size: int = PAGE_SIZE,
 ) -> Page[Shipment]:
     """One page of the list, newest promise first; shipments without a promise come last (R1.16)."""
     rows = _rows(shipments_found(wanted, hits=hits, now=now, every_event=every_event), every_event=every_event)
@@ -152,7 +158,14 @@ def shipment_page(
         parse=instant_of,
         write=datetime.isoformat,
         descending=not wanted.oldest_first,
+        size=size,
     )
+
+
+def shipment_row(public_id: str, *, every_event: bool) -> dict[str, Any]:
+    """One shipment of the entered account as the list shows it."""
+    row: dict[str, Any] = _rows(Shipment.objects.filter(public_id=public_id), every_event=every_event).get()
+    return row
 
 
 def shipment_rows(
