@@ -18,7 +18,7 @@ from tracking import shapes
 from tracking.dossier import Dossier, dossier, eta_moves, event_row
 from tracking.filters import OLDEST_FIRST, ShipmentFilter, Terms
 from tracking.search import search
-from tracking.selectors import shipment_page, shipment_row
+from tracking.selectors import beside, shipment_page, shipment_row
 from tracking.standing import Standing
 from tracking.wording import STATUSES
 
@@ -78,11 +78,12 @@ class Shipments(ShipmentApi, ListApiView):
         hits = search(Terms.read(wanted.q)) if wanted.q else None
         found = shipment_page(
             wanted, hits=hits, cursor=_cursor(place), now=self.at,
-            every_event=self.every_event, size=self.size,
+            every_event=self.every_event, size=self.size, lean=True,
         )  # fmt: skip
         page = ApiPage(found.rows, next=_place(found.older), previous=_place(found.newer, back=True))
         told = None if hits is None else {"how": hits.how or None, "unknown": hits.unknown, "has_more": hits.has_more}
-        return self.page(page, [shapes.shipment_row(row, now=self.at) for row in found.rows], search=told)
+        around = beside(found.rows)
+        return self.page(page, [shapes.shipment_row(row, around, now=self.at) for row in found.rows], search=told)
 
 
 def _cursor(place: Place | None) -> Cursor | None:
@@ -106,7 +107,8 @@ class Shipment(ShipmentApi):
         found = self.dossier(public_id)
         row = shipment_row(public_id, every_event=self.every_event)
         moves = eta_moves(found, now=self.at) if found.core is None else []
-        return self.one({**shapes.shipment_row(row, now=self.at), **shapes.shipment_more(found, moves)})
+        told = shapes.shipment_row(row, beside([row]), now=self.at)
+        return self.one({**told, **shapes.shipment_more(found, moves)})
 
 
 class Containers(ShipmentApi, ListApiView):

@@ -15,7 +15,7 @@ from tracking.dossier import Dossier, EventState
 from tracking.effective import Heard
 from tracking.milestones import MilestoneFacts, bind
 from tracking.models import ReferenceKind, SightingRow
-from tracking.selectors import place_of
+from tracking.selectors import Beside
 from tracking.standing import Prospect, Standing
 from tracking.story import Step, StepKind
 from tracking.types import Classifier, FinalMilestone, Kind, Milestone, Mode, Precision
@@ -215,15 +215,15 @@ class EventShape(EventRow):
 # --- rows of lists ---
 
 
-def _place_joined(code: str, joined: str | None) -> dict[str, str] | None:
+def _place_of(code: str, around: Beside) -> dict[str, str] | None:
     if not code:
         return None
-    name, zone = place_of(joined, code)
+    name, zone = around.places.get(code, (code, ""))
     return {"code": code, "name": name, "zone": zone}
 
 
-def shipment_row(row: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    """A row of the list's selector in the shape of ShipmentRow."""
+def shipment_row(row: Mapping[str, Any], around: Beside, *, now: datetime) -> dict[str, Any]:
+    """A lean row of the list's selector in the shape of ShipmentRow."""
     prospect = Prospect(
         status=row["status"], punctuality=row["punctuality"], due_at=row["due_at"], due_date=row["due_date"],
         eta_at=row["eta_at"], final_at=row["final_at"], final_milestone=row["final_milestone"], zone=_UTC,
@@ -235,9 +235,9 @@ def shipment_row(row: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
         "standing": prospect.standing(now).value,
         "mode": row["mode"],
         "carrier": row["carrier"],
-        "pol": _place_joined(row["pol"], row["origin_place"]),
-        "pod": _place_joined(row["pod"], row["pod_place"]),
-        "final_place": _place_joined(row["final_place"], row["final_place_place"]),
+        "pol": _place_of(row["pol"], around),
+        "pod": _place_of(row["pod"], around),
+        "final_place": _place_of(row["final_place"], around),
         "lane": row["lane"],
         "final_milestone": row["final_milestone"],
         "due_at": row["due_at"],
@@ -245,7 +245,7 @@ def shipment_row(row: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
         "eta_at": row["eta_at"],
         "final_at": row["final_at"],
         "last_heard_at": row["last_heard_at"],
-        "containers": row["boxes"],
+        "containers": around.boxes[row["id"]],
         "latest_milestone": row["latest"] or None,
         "latest_milestone_at": row["latest_at"],
     }
