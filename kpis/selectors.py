@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from kpis import bundle
 from kpis.engine import Cell, CloseConfig, DueUnit, Judged, cells, judge
@@ -298,6 +298,14 @@ def rows_of(snapshots: Sequence[Snapshot]) -> dict[int, list[SnapshotRow]]:
     for row in SnapshotRow.objects.filter(snapshot_id__in=list(found)).order_by("lane", "-kpi"):
         found[row.snapshot_id].append(row)
     return found
+
+
+def cells_of(snapshot_ids: Sequence[int], *, kpi: str | None, lane: str | None) -> QuerySet[SnapshotRow]:
+    """Cells of these months, narrowed; an empty lane is the whole account. Unordered."""
+    rows = SnapshotRow.objects.filter(snapshot_id__in=snapshot_ids)
+    if kpi is not None:
+        rows = rows.filter(kpi=kpi)
+    return rows if lane is None else rows.filter(lane=lane)
 
 
 def unit_page(

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from kpis import selectors, tables, wording
+from kpis import permissions, selectors, tables, wording
 from kpis.models import Snapshot
 from kpis.running import running
 from portal.lib.errors import NotFound
@@ -22,6 +22,7 @@ from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import audit
 from portal.web.pages import TenantView, pager
 from portal.web.policy import ACCOUNT, STAFF, Policy, customers, entitled
+from portal.web.policy import ACCOUNT, STAFF, Policy
 from portal.web.templatetags.ui import time_at
 
 SNAPSHOTS: Final = Policy(who=ACCOUNT | STAFF, entitlement="kpi_snapshots")
@@ -56,17 +57,11 @@ class SnapshotView(TenantView):
 
     def may_see(self, snapshot: Snapshot) -> bool:
         """Published, and entitled now or when it was published; staff see everything."""
-        if self.member.is_staff:
-            return True
-        if not snapshot.is_published(self.at):
-            return False
-        return entitled("kpi_snapshots", self.at) or entitled("kpi_snapshots", snapshot.published_at)
+        return self.member.is_staff or permissions.may_see(snapshot, at=self.at)
 
     def is_entitled(self, key: str, **kwargs: Any) -> bool:
         """Entitled now, or to something that was published before."""
-        if entitled(key, self.at):
-            return True
-        return any(self.may_see(s) for s in selectors.snapshot_list(at=self.at))
+        return permissions.may_enter(at=self.at)
 
     def snapshot(self, public_id: str) -> Snapshot:
         """One that this person may see; NotFound otherwise."""

@@ -254,7 +254,29 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "portal.web.problems.api_exception",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "portal.web.schema.ApiSchema",
 }
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Plimsoll API",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "What an account's pages show, for its systems to read. Times are in UTC, exact numbers are texts.",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "SORT_OPERATIONS": False,
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "key": {"type": "http", "scheme": "bearer",
+                    "description": "An API key of the account, made under Settings."},
+            "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE_NAME,
+                        "description": "The session of a person who is signed in."},
+        }
+    },
+}  # fmt: skip
+API_CALLS_A_MINUTE = env.number("API_CALLS_A_MINUTE", 600)  # of one key, or of one person's session
 DJANGO_TABLES2_TEMPLATE = "web/table.html"
 
 # The key that seals secrets at rest and signs snapshots; 64 hex digits each.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,16 @@ from tracking.story import Step, story
 from tracking.types import FinalMilestone, Journey, Milestone, Mode, Sighting
 
 MOST_MOVES: Final = 12
+
+
+class EventState(StrEnum):
+    """Whether an event holds."""
+
+    IN_FORCE = "IN_FORCE"
+    CORRECTED = "CORRECTED"
+    WITHDRAWN = "WITHDRAWN"
+    WITHDRAWAL = "WITHDRAWAL"
+    TOLD_BEFORE = "TOLD_BEFORE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,20 @@ class Dossier:
             return True
         bound = bind(sighting, self.journey)
         return bound is not None and bound[0] in self.core
+
+    def state_of(self, number: int) -> EventState:
+        """Whether the n-th event holds: in force, corrected, withdrawn, itself a withdrawal, or told before."""
+        own = self.sightings[number - 1]
+        if own.retracts is not None:
+            return EventState.WITHDRAWAL
+        if own.id in self.facts.live_ids:
+            return EventState.IN_FORCE
+        same = [s for s in self.sightings if s.source == own.source]
+        if any(s.retracts == own.event_key for s in same):
+            return EventState.WITHDRAWN
+        if any(s.event_key == own.event_key and s.id != own.id for s in same):
+            return EventState.CORRECTED
+        return EventState.TOLD_BEFORE
 
     @property
     def prospect(self) -> Prospect:

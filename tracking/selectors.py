@@ -5,7 +5,7 @@ Never writes and never asks for the time; writes are in services.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain as one_after_another
@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
 from portal.tenancy.context import no_tenant, scope
-from portal.web.tables import Cursor, Page, instant_of, keyset_page
+from portal.web.tables import PAGE_SIZE, Cursor, Page, instant_of, keyset_page
 from tracking.filters import ShipmentFilter
 from tracking.milestones import chain, critical_five
 from tracking.models import Container, Evidence, MilestoneRow, Place, Shipment
@@ -104,9 +104,9 @@ def _unheard(now: datetime, *, every_event: bool) -> Q:
 
 _COLUMNS: Final = (
     "id", "public_id", "ref", "status", "punctuality", "mode", "carrier", "pol", "pod", "final_place", "lane",
-    "final_milestone", "due_at", "due_date", "eta_at", "final_at", "last_heard_at",
-    "origin_place", "pod_place", "final_place_place", "boxes", "latest", "latest_at",
+    "final_milestone", "due_at", "due_date", "eta_at", "final_at", "last_heard_at", "latest", "latest_at",
 )  # fmt: skip
+_JOINED: Final = ("origin_place", "pod_place", "final_place_place", "boxes")
 
 
 def _place(field_name: str) -> Subquery:
@@ -119,6 +119,14 @@ def _place(field_name: str) -> Subquery:
 def _rows(found: QuerySet[Shipment], *, every_event: bool) -> Any:
     """The list's columns, as dicts. Without `every_event` the latest event is one of the critical five (5.1)."""
     boxes = Container.objects.filter(shipment=OuterRef("pk"), removed_at__isnull=True).order_by("number")
+    return _plain_rows(found, every_event=every_event).annotate(
+        origin_place=_place("pol"), pod_place=_place("pod"), final_place_place=_place("final_place"),
+        boxes=ArraySubquery(boxes.values("number")),
+    ).values(*_COLUMNS, *_JOINED)  # fmt: skip
+
+
+def _plain_rows(found: QuerySet[Shipment], *, every_event: bool) -> Any:
+    """The same without places and containers."""
     latest: dict[str, Any] = {"latest": F("milestone"), "latest_at": F("milestone_at")}
     if not every_event:
         core = MilestoneRow.objects.filter(
@@ -128,10 +136,7 @@ def _rows(found: QuerySet[Shipment], *, every_event: bool) -> Any:
             "latest": Subquery(core.values("milestone")[:1]),
             "latest_at": Subquery(core.values("act_at")[:1]),
         }
-    return found.annotate(
-        origin_place=_place("pol"), pod_place=_place("pod"), final_place_place=_place("final_place"),
-        boxes=ArraySubquery(boxes.values("number")), **latest,
-    ).values(*_COLUMNS)  # fmt: skip
+    return found.annotate(**latest).values(*_COLUMNS)
 
 
 def place_of(joined: str | None, code: str) -> tuple[str, str]:
@@ -141,10 +146,21 @@ def place_of(joined: str | None, code: str) -> tuple[str, str]:
 
 
 def shipment_page(
-    wanted: ShipmentFilter, *, hits: Hits | None, cursor: Cursor | None, now: datetime, every_event: bool
+    wanted: ShipmentFilter,
+    *,
+    hits: Hits | None,
+    cursor: Cursor | None,
+    now: datetime,
+    every_event: bool,
+    size: int = PAGE_SIZE,
+    lean: bool = False,
 ) -> Page[Shipment]:
-    """One page of the list, newest promise first; shipments without a promise come last (R1.16)."""
-    rows = _rows(shipments_found(wanted, hits=hits, now=now, every_event=every_event), every_event=every_event)
+    """One page of the list, newest promise first; shipments without a promise come last (R1.16).
+
+    `lean`: without places and containers, which `beside` asks for all at once: cheaper for whoever writes JSON.
+    """
+    found = shipments_found(wanted, hits=hits, now=now, every_event=every_event)
+    rows = (_plain_rows if lean else _rows)(found, every_event=every_event)
     return keyset_page(
         rows,
         key="due_at",
@@ -152,7 +168,33 @@ def shipment_page(
         parse=instant_of,
         write=datetime.isoformat,
         descending=not wanted.oldest_first,
+        size=size,
     )
+
+
+def shipment_row(public_id: str, *, every_event: bool) -> dict[str, Any]:
+    """One shipment of the entered account as a lean page has it."""
+    row: dict[str, Any] = _plain_rows(Shipment.objects.filter(public_id=public_id), every_event=every_event).get()
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lean rows speak of: places by code as (name, zone), and the containers of each shipment by its id."""
+
+    places: dict[str, tuple[str, str]]
+    boxes: dict[int, list[str]]
+
+
+def beside(rows: Sequence[Mapping[str, Any]]) -> Beside:
+    """Two queries for any number of rows."""
+    codes = {code for row in rows for code in (row["pol"], row["pod"], row["final_place"]) if code}
+    places = Place.objects.filter(code__in=codes).values_list("code", "name", "zone") if codes else []
+    boxes: dict[int, list[str]] = {row["id"]: [] for row in rows}
+    listed = Container.objects.filter(shipment_id__in=list(boxes), removed_at__isnull=True).order_by("number")
+    for shipment_id, number in listed.values_list("shipment_id", "number") if boxes else ():
+        boxes[shipment_id].append(number)
+    return Beside({code: (name or code, zone) for code, name, zone in places}, boxes)
 
 
 def shipment_rows(

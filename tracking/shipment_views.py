@@ -10,15 +10,16 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from portal.lib.errors import NotFound
 from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
 from tracking import shipment_pages as pages
 from tracking import wording
-from tracking.dossier import Dossier, dossier, eta_moves, event_row
+from tracking.dossier import Dossier, EventState, dossier, eta_moves, event_row
 from tracking.freshness import feeds
 from tracking.milestones import bind
 from tracking.models import SightingRow
@@ -231,19 +232,19 @@ def _zone(found: Dossier, row: SightingRow) -> str:
     return found.zone_of(row.place) or row.zone or found.zone.key
 
 
-def _state(found: Dossier, number: int) -> dict[str, str]:
-    """Whether the event holds: in force, corrected, withdrawn, or told before."""
-    own = found.sightings[number - 1]
-    if own.retracts is not None:
-        return {"tone": "neutral", "label": _("Withdrawal")}
-    if own.id in found.facts.live_ids:
-        return {"tone": "ok", "label": _("In force")}
-    same = [s for s in found.sightings if s.source == own.source]
-    if any(s.retracts == own.event_key for s in same):
-        return {"tone": "late", "label": _("Withdrawn")}
-    if any(s.event_key == own.event_key and s.id != own.id for s in same):
-        return {"tone": "neutral", "label": _("Corrected")}
-    return {"tone": "neutral", "label": _("Told before")}
+_STATES: Final[dict[EventState, tuple[str, Promise]]] = {
+    EventState.IN_FORCE: ("ok", gettext_lazy("In force")),
+    EventState.CORRECTED: ("neutral", gettext_lazy("Corrected")),
+    EventState.WITHDRAWN: ("late", gettext_lazy("Withdrawn")),
+    EventState.WITHDRAWAL: ("neutral", gettext_lazy("Withdrawal")),
+    EventState.TOLD_BEFORE: ("neutral", gettext_lazy("Told before")),
+}
+
+
+def _state(found: Dossier, number: int) -> dict[str, Any]:
+    """Whether the event holds, in a tone and a word."""
+    tone, word = _STATES[found.state_of(number)]
+    return {"tone": tone, "label": word}
 
 
 def _lines(payload: Any) -> list[dict[str, Any]]:

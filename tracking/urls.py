@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tracking import api, dcsa_views, entry_views, shipment_views, views
+from tracking import api, entry_views, read_api, shipment_views, views
 
 app_name = "tracking"
 urlpatterns = [
@@ -21,6 +22,12 @@ urlpatterns = [
         api.IngestAcknowledgement.as_view(),
         name="ingest_acknowledgement",
     ),
+    path("api/v1/shipments", read_api.Shipments.as_view(), name="api_shipments"),
+    path("api/v1/shipments/<str:public_id>", read_api.Shipment.as_view(), name="api_shipment"),
+    path("api/v1/shipments/<str:public_id>/containers", read_api.Containers.as_view(), name="api_containers"),
+    path("api/v1/shipments/<str:public_id>/milestones", read_api.Milestones.as_view(), name="api_milestones"),
+    path("api/v1/shipments/<str:public_id>/events", read_api.Events.as_view(), name="api_events"),
+    path("api/v1/shipments/<str:public_id>/events/<int:number>", read_api.Event.as_view(), name="api_event"),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),
     path("dcsa/tnt/v2/events", dcsa_views.Events.as_view(), name="dcsa_events"),
     path("dcsa/tnt/v2/events/<str:event_id>", dcsa_views.Event.as_view(), name="dcsa_event"),

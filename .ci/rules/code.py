@@ -165,6 +165,7 @@ RULES = (
             "portal/tenancy/walls.py": "row security is written in SQL",
             "portal/tenancy/bulk.py": "many rows in one statement; its table and columns are those of a model",
             "portal/tenancy/backend/": "sets the scope of each transaction",
+            "portal/tenancy/limits.py": "exact counting in one statement",
             "portal/tenancy/selectors.py": "narrow look-ups before a scope is known: ids only",
             "portal/outbox/dispatcher.py": "marks rows in one statement, by the database's clock",
             "portal/outbox/runner.py": "claims a row with its fence in one statement",

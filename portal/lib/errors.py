@@ -19,6 +19,7 @@ class PortalError(Exception):
     status: ClassVar[int] = 400
     message: ClassVar[str | Promise] = _("This could not be done.")
     headers: Mapping[str, str] = {}  # of the answer, for example Retry-After
+    members: Mapping[str, object] = {}  # of the problem+json, beside code and detail
 
     def __init__(self, **details: object) -> None:
         self.details: Mapping[str, object] = details

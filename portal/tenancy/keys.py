@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -31,6 +32,7 @@ class KeyRefused(PortalError):
 
     code, status = "key_refused", 401
     message = "A valid key is needed: Authorization: Bearer <key>."
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -20,7 +21,10 @@ from portal.tenancy.managers import TenantManager
 from portal.tenancy.owned import TenantForeignKey, TenantOwned, code_field, public_id_field
 from portal.tenancy.walls import RowSecurity
 
-__all__ = ["ApiKey", "AuditEntry", "Installation", "Invitation", "Member", "Role", "Tenant", "TenantForeignKey", "User"]
+__all__ = [
+    "ApiKey", "AuditEntry", "CallWindow", "Installation", "Invitation", "Member", "Role", "Tenant", "TenantForeignKey",
+    "User",
+]  # fmt: skip
 
 
 class TenantKind(models.TextChoices):
@@ -251,4 +255,17 @@ class AttemptWindow(models.Model):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["subject", "starts_at"], name="attempts_once_per_window"),
+        ]
+
+
+class CallWindow(TenantOwned):
+    """How often a key or a person called the API in the last minute: one row each, whole seconds counted (F1)."""
+
+    subject = code_field(40)  # `key:<public id>` or `member:<public id>`
+    second = models.BigIntegerField()  # the second, counted from 1970, that the first number is of
+    calls = ArrayField(models.IntegerField())  # passed calls by second, the newest first
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "subject"], name="callwindow_once"),
         ]

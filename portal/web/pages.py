@@ -45,6 +45,11 @@ def entitlement_label(key: str, label: str | Promise) -> None:
     _ENTITLEMENT_LABELS[key] = label
 
 
+def entitlement_word(key: str) -> str | Promise:
+    """What refusals call an entitlement."""
+    return _ENTITLEMENT_LABELS.get(key, key)
+
+
 class PageView(View):
     """A door for people: signed in, in a role that the policy names."""
 
@@ -99,7 +104,7 @@ class TenantView(PageView):
             self.account = self.member.tenant
             key = self.policy.entitlement
             if key is not None and not self.is_entitled(key, **kwargs):
-                raise NotEntitled(label=_ENTITLEMENT_LABELS.get(key, key))
+                raise NotEntitled(label=entitlement_word(key))
             return super().enter(request, *args, **kwargs)
         if public_id is None:
             raise NotFound

@@ -51,7 +51,7 @@ def refusal(request: HttpRequest, *, status: int, code: str, detail: str, **more
 
 def of_error(request: HttpRequest, error: PortalError) -> HttpResponse:
     """The answer to an expected failure."""
-    response = refusal(request, status=error.status, code=error.code, detail=error.sentence())
+    response = refusal(request, status=error.status, code=error.code, detail=error.sentence(), **error.members)
     for name, value in error.headers.items():
         response[name] = value
     return response
@@ -91,7 +91,7 @@ def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | N
 
     request = context["request"]._request
     if isinstance(error, PortalError):
-        return problem(request, status=error.status, code=error.code, detail=error.sentence())
+        return of_error(request, error)
     if isinstance(error, APIException):
         detail = error.detail if isinstance(error.detail, str) else str(error.detail)
         code = error.get_codes()

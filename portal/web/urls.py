@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.web import views
+from portal.web import schema, views
 
 app_name = "web"
 urlpatterns = [
@@ -10,4 +10,5 @@ urlpatterns = [
     path("healthz", views.Healthz.as_view(), name="healthz"),
     path("readyz", views.Readyz.as_view(), name="readyz"),
     path("metrics", views.Metrics.as_view(), name="metrics"),
+    path("api/v1/schema", schema.Schema.as_view(), name="api_schema"),
 ]

@@ -143,9 +143,12 @@ def _objects(side: Side) -> None:
         side.objects["sighting"] = str(row.pk if row else 0)
         snapshot = month_close(period=Month(2026, 2), at=NOW).public_id
         snapshot_publish(public_id=snapshot, at=NOW)
-        for page in ("snapshot", "snapshot_facts", "snapshot_kpis"):
+        for page in ("snapshot", "snapshot_facts", "snapshot_kpis", "api_snapshot", "api_snapshot_units",
+                     "api_snapshot_file"):  # fmt: skip
             side.objects[f"kpis:{page}:public_id"] = snapshot
-        for page in ("shipment", "events", "event", "entry", "entry_withdraw", "evidence"):
+        side.objects["kpis:api_snapshot_file:name"] = "facts.csv"
+        for page in ("shipment", "events", "event", "entry", "entry_withdraw", "evidence", "api_shipment",
+                     "api_containers", "api_milestones", "api_events", "api_event"):  # fmt: skip
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
         side.objects["tracking:evidence:evidence"] = file.public_id
@@ -208,6 +211,7 @@ def _money(side: Side) -> None:
     promises.bill(side.account, made, "9000.00")
     line = promises.assessed(side.account, promises.close(side.account))[0]
     side.objects["promises:agreement:public_id"] = agreement.public_id
+    side.objects["credits:api_credit:public_id"] = line.public_id
     for page in ("", "_review", "_approve", "_reject", "_issue", "_apply"):
         side.objects[f"credits:credit{page}:public_id"] = line.public_id
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from kpis.engine import CloseConfig
 from kpis.models import Snapshot, SnapshotRow, SnapshotUnit
@@ -30,6 +30,7 @@ from tracking.models import Shipment
 
 MOST_WAITING: Final = 20
 ASSESSED: Final = ("OTD", "COMPLETENESS")  # what a month's close publishes so far
+EVIDENCE: Final = 100  # units shown behind a line
 RESERVED: Final = ("COMPUTED", "IN_REVIEW", "APPROVED", "ISSUED", "APPLIED", "DISPUTED")  # hold a part of the caps
 
 
@@ -210,6 +211,30 @@ def assessed(line: CreditLine) -> tuple[Result, list[MonthUnit]]:
 def credit_list() -> list[CreditLine]:
     """The entered tenant's lines, newest month first."""
     return list(CreditLine.objects.select_related("agreement", "snapshot").order_by("-period", "-id"))
+
+
+def credits_found(*, month: str | None, state: str | None) -> QuerySet[CreditLine]:
+    """The entered tenant's lines of a month and in a state, where they are given; unordered."""
+    rows = CreditLine.objects.select_related("snapshot")
+    if month is not None:
+        rows = rows.filter(period=month)
+    return rows if state is None else rows.filter(state=state)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Covered units that missed the promise: the first of them, and how many there are."""
+
+    units: list[SnapshotUnit]
+    total: int
+
+
+def missed_units(line: CreditLine) -> Missed:
+    """The units behind a line that missed the promise, by number; EVIDENCE of them at most."""
+    _result, units = assessed(line)
+    missed = [u.shipment_id for u in units if not u.excluded and not u.hits(line.kpi)]
+    rows = SnapshotUnit.objects.filter(snapshot=line.snapshot, shipment_id__in=missed[:EVIDENCE])
+    return Missed(list(rows.select_related("shipment").order_by("unit_id")), len(missed))
 
 
 def credit_get(public_id: str) -> CreditLine | None:

@@ -9,7 +9,6 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from kpis import wording as kpi_wording
-from kpis.models import SnapshotUnit
 from kpis.tables import month_name, unit_rows
 from portal.lib.money import decimals, from_minor
 from portal.tenancy.selectors import tenant_zone
@@ -18,8 +17,6 @@ from portal.web.templatetags.ui import time_at
 from tiers.credits import selectors, wording
 from tiers.credits.models import CreditLine
 from tiers.promises.types import CreditBlock
-
-EVIDENCE = 100
 
 
 def credit_row(line: CreditLine, *, url: str, account: str = "") -> dict[str, Any]:
@@ -42,15 +39,13 @@ def credit_row(line: CreditLine, *, url: str, account: str = "") -> dict[str, An
 
 def evidence(line: CreditLine, *, url: Callable[[str], str], all_url: str) -> dict[str, Any] | None:
     """The covered units that missed the promise, each linking to its shipment."""
-    _result, units = selectors.assessed(line)
-    missed = [u.shipment_id for u in units if not u.excluded and not u.hits(line.kpi)]
-    rows = SnapshotUnit.objects.filter(snapshot=line.snapshot, shipment_id__in=missed[:EVIDENCE])
-    listed = unit_rows(rows.select_related("shipment").order_by("unit_id"), url=url)
+    missed = selectors.missed_units(line)
+    listed = unit_rows(missed.units, url=url)
     if not listed:
         return None
     note = ""
-    if len(missed) > EVIDENCE:
-        note = _("The first %(n)s of %(all)s.") % {"n": EVIDENCE, "all": len(missed)}
+    if missed.total > selectors.EVIDENCE:
+        note = _("The first %(n)s of %(all)s.") % {"n": selectors.EVIDENCE, "all": missed.total}
     return {"title": _("Units that missed the promise"), "note": note, "url": all_url, "rows": listed}
 
 

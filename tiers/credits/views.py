@@ -19,9 +19,9 @@ from portal.lib.errors import NotFound, PortalError
 from portal.lib.money import decimals, from_minor
 from portal.tenancy.models import Role
 from portal.web.pages import CrossingView, TenantView
-from portal.web.policy import ACCOUNT, STAFF, Policy, entitled, staff
+from portal.web.policy import ACCOUNT, STAFF, Policy, staff
 from portal.web.stepup import WRITES
-from tiers.credits import selectors, services, tables, wording
+from tiers.credits import permissions, selectors, services, tables, wording
 from tiers.credits.forms import ReasonForm
 from tiers.credits.models import CreditLine
 from tiers.credits.state_rules import CreditState
@@ -40,7 +40,7 @@ class CreditView(TenantView):
 
     def is_entitled(self, key: str, **kwargs: Any) -> bool:
         """Entitled now, or with credits from when it was."""
-        return entitled(key, self.at) or CreditLine.objects.exists()
+        return permissions.may_enter(at=self.at)
 
     def credit(self, public_id: str) -> CreditLine:
         """One line of the account; NotFound otherwise."""

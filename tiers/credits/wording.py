@@ -219,6 +219,11 @@ def _row(code: str, values: Mapping[str, str], result: str, line: CreditLine) ->
     return {"label": str(label), "value": value, "formula": str(formula) % shown if formula else "", "rule": rule}
 
 
+def rule_of(code: str) -> str:
+    """The rule that a step follows; empty for a step that we do not know."""
+    return _ROWS[code][2] if code in _ROWS else ""
+
+
 def _band_words(values: Mapping[str, str]) -> Promise:
     """Which formula fits: a band may be open below or above."""
     if not values["start"]:

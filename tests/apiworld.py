@@ -1,0 +1,71 @@
+"""An account with one of everything that the API tells, and its key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from portal.lib import clock
+from portal.tenancy.context import as_tenant
+from portal.tenancy.keys import key_create
+from tests import cast
+from tests.doors import client_of
+from tests.tiers import world as promises
+from tests.tracking.messages import source
+from tests.tracking.pages import journey, many
+
+NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
+
+
+@dataclass
+class ApiAccount:
+    """Premium, with a shipment under way, a closed month in breach and its credit."""
+
+    account: cast.Account
+    key: str
+    shipment: str
+    snapshot: str
+    credit: str
+    marks: tuple[str, ...]  # texts that no other account may read
+
+    @property
+    def client(self) -> Any:
+        """A system of the account."""
+        return client_of(None, key=self.key)
+
+    def arguments(self, operation: str) -> dict[str, Any]:
+        """The path parameters of its own objects."""
+        found: dict[str, Any] = {}
+        if operation.startswith("shipment_") or operation == "shipment":
+            found["public_id"] = self.shipment
+        elif operation.startswith("snapshot") and operation != "snapshots":
+            found["public_id"] = self.snapshot
+        elif operation == "credit":
+            found["public_id"] = self.credit
+        if operation == "shipment_event":
+            found["number"] = 1
+        if operation == "snapshot_file":
+            found["name"] = "facts.csv"
+        return found
+
+
+def key_of(account: cast.Account, **more: Any) -> str:
+    """A fresh API key."""
+    with as_tenant(account.pk):
+        return key_create(label="system", at=clock.now(), **more)[1]
+
+
+def build(code: str) -> ApiAccount:
+    """Makes one; its rows carry references that only it has."""
+    account = cast.account(code)
+    promises.premium(account)
+    made = journey(account, source())
+    many(account, 12, undated=2)
+    promises.agree(account)
+    units = promises.month(account, on_time=17, late=3)
+    promises.bill(account, units, "9000.00")
+    snapshot = promises.close(account)
+    line = promises.assessed(account, snapshot)[0]
+    marks = (account.tenant.code, made.ref, made.public_id, units[0].ref, snapshot.public_id, line.public_id)
+    return ApiAccount(account, key_of(account), made.public_id, snapshot.public_id, line.public_id, marks)
