@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from portal.tenancy.models import Member, Role, Tenant, TenantKind
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
@@ -32,25 +33,25 @@ def exceptions_open_count() -> int:
     return ExceptionCase.objects.filter(state=CaseState.OPEN).order_by()[:MOST_COUNTED].count()
 
 
+def cases_of(shipment: Shipment) -> list[ExceptionCase]:
+    """The cases of a shipment that hold or held, the open ones first, the most severe first; each with the latest note
+    that is meant for the customer as `told` (`note`, `at`), or None. One query.
+    """
+    notes = ExceptionStep.objects.filter(case=OuterRef("pk"), is_for_customer=True).exclude(note="").order_by("-pk")
+    rows = ExceptionCase.objects.filter(shipment=shipment).exclude(state=CaseState.WITHDRAWN)
+    told = rows.annotate(told=Subquery(notes.values(told=JSONObject(note="note", at="at"))[:1]))
+    return sorted(told, key=lambda c: (c.state != CaseState.OPEN, -c.severity, -c.started_at.timestamp(), c.pk))
+
+
+# --- over all accounts, inside a crossing ---
+
+
 @dataclass(frozen=True, slots=True)
 class CaseFile:
     """A case with what was done about it, oldest first."""
 
     case: ExceptionCase
     steps: Sequence[ExceptionStep] = field(default_factory=list)
-
-
-def cases_of(shipment: Shipment) -> list[CaseFile]:
-    """The cases of a shipment that hold or held, the open ones first, the most severe first; two queries."""
-    rows = ExceptionCase.objects.filter(shipment=shipment).exclude(state=CaseState.WITHDRAWN)
-    cases = sorted(rows, key=lambda c: (c.state != CaseState.OPEN, -c.severity, -c.started_at.timestamp(), c.pk))
-    steps: dict[int, list[ExceptionStep]] = {c.pk: [] for c in cases}
-    for step in ExceptionStep.objects.filter(case__in=cases).order_by("pk") if cases else ():
-        steps[step.case_id].append(step)
-    return [CaseFile(c, steps[c.pk]) for c in cases]
-
-
-# --- over all accounts, inside a crossing ---
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from tests import cast
 from tests.doors import client_of
 from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
-from tracking.models import BatchAction, Quarantined, SightingRow
+from tracking.models import BatchAction, ExceptionCase, Quarantined, SightingRow
 from tracking.services import Entry, batch_start, entry_record, evidence_store, upload_begin, upload_import
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -189,6 +189,10 @@ def _desk(world: World) -> dict[str, str]:
                 "zone",
             )
         },
+        **{
+            f"tracking:exception{act}:public_id": _case(world)
+            for act in ("", "_acknowledge", "_take", "_assign", "_note", "_resolve")
+        },
         "tracking:quarantine_batch:batch": _batch(world),
         "tracking:message:public_id": world.message,
         "tracking:source_key_revoke:public_id": spare_key.public_id,
@@ -213,6 +217,17 @@ def _batch(world: World) -> str:
         item = Quarantined.objects.get(public_id=world.quarantined).pk
         return batch_start(batch=nothing(), action=BatchAction.REPLAY, items=[item], reason="", at=NOW,
                            actor="test").batch  # fmt: skip
+
+
+def _case(world: World) -> str:
+    """An exception of the Premium account's shipment."""
+    side = world.tiers["PREMIUM"]
+    with as_tenant(side.account.pk):
+        found, _made = ExceptionCase.objects.get_or_create(
+            shipment=side.shipment, code="ROLLOVER", node="CNSHA",
+            defaults={"started_at": NOW, "severity": 3, "noticed_at": NOW, "changed_at": NOW},
+        )  # fmt: skip
+        return found.public_id
 
 
 def nothing() -> str:
