@@ -21,8 +21,7 @@ from portal.lib.periods import Month, local_date
 from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import audit
 from portal.web.pages import TenantView, pager
-from portal.web.policy import ACCOUNT, STAFF, Policy, customers, entitled
-from portal.web.policy import ACCOUNT, STAFF, Policy
+from portal.web.policy import ACCOUNT, STAFF, Policy, customers
 from portal.web.templatetags.ui import time_at
 
 SNAPSHOTS: Final = Policy(who=ACCOUNT | STAFF, entitlement="kpi_snapshots")

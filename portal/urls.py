@@ -12,10 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import include, path
 
-APPS = ("portal.web", "portal.account", "portal.outbox", "portal.notify", "tracking", "kpis", "tiers.promises",
-        "tiers.credits", "portal.shares")  # fmt: skip
 APPS = ("portal.web", "portal.account", "portal.outbox", "portal.notify", "portal.webhooks", "tracking", "kpis",
-        "tiers.promises", "tiers.credits")  # fmt: skip
+        "tiers.promises", "tiers.credits", "portal.shares")  # fmt: skip
 
 
 def _collected(name: str) -> list[Any]:

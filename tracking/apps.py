@@ -22,6 +22,7 @@ class TrackingConfig(AppConfig):
         search_register("tracking:shipments", portal_core)
         nav_register(
             NavItem(_("Service"), _("Shipments"), "tracking:shipments", "container", portal_core, order=100),
+            NavItem(_("Desk"), _("Exceptions"), "ops:tracking_exceptions", "flag", staff(), order=105),
             NavItem(_("Desk"), _("Quarantine"), "ops:tracking_quarantine", "inbox", staff(), order=110),
             NavItem(_("Desk"), _("Sources"), "ops:tracking_sources", "source", staff(), order=120),
             NavItem(_("Settings"), _("Places and carriers"), "ops:tracking_places", "pin", staff(), order=300),

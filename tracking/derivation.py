@@ -23,9 +23,9 @@ from portal.lib.periods import zone_named
 from portal.tenancy.bulk import rows_create
 from portal.tenancy.context import scope
 from tracking.effective import Heard, on_time_instant
+from tracking.exception_rows import Casebook
 from tracking.facts import EtaChanged, MilestoneChanged, MilestoneReached
-from tracking.itinerary import Row, differing, itinerary_rows, itinerary_write, plans
-from tracking.legs import PlannedLeg
+from tracking.itinerary import NO_PLAN, Plan, Row, differing, itinerary_of, itinerary_rows, itinerary_write, plans
 from tracking.milestones import ContainerFacts, MilestoneFacts, ShipmentFacts, chain, critical_five, derive, final_of
 from tracking.models import Container, MilestoneRow, Place, Shipment, Touched
 from tracking.partners import anchoring, avpu_places, priority, settings_as_of
@@ -102,7 +102,7 @@ class Surroundings:
     avpu_places: frozenset[str]
     anchoring_sources: frozenset[str]
     priority: tuple[str, ...]
-    plans: Mapping[int, Sequence[PlannedLeg]] = field(default_factory=dict)
+    plans: Mapping[int, Plan] = field(default_factory=dict)
 
     def journey(self, shipment: Shipment) -> Journey:
         """The shipment's journey in the form of the pure rules."""
@@ -165,19 +165,20 @@ def rebuild(shipments: Sequence[Shipment], sightings: Mapping[int, Sequence[Sigh
     """Writes the derived rows of locked shipments anew and returns the facts that are new since the last time."""
     shipment_ids = [s.pk for s in shipments]
     around = replace(surroundings(shipments), plans=plans(shipment_ids))
-    stored = _stored(shipment_ids)
+    stored, cases = _stored(shipment_ids), Casebook(shipments)
     known = {(row[0], row[2]): row[4] for row in stored if not row[1] and row[4] is not None}
     rows: list[DerivedMilestone] = []
     beside: list[Row] = []
     news: list[Fact] = []
     for shipment in shipments:
         eta_before = shipment.eta_at
-        own, others = _derived(shipment, sightings.get(shipment.pk, ()), around, at)
+        own, others = _derived(shipment, sightings.get(shipment.pk, ()), around, cases, at)
         rows += own
         beside += others
         news += _news(shipment, own, known, eta_before, around, at)
     _write_milestones(rows, stored)
     itinerary_write(shipment_ids, beside)
+    news += cases.write(around.zones, at=at)
     _write_states(shipments)
     return news
 
@@ -219,16 +220,20 @@ def _changed(
 
 
 def _derived(
-    shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, at: datetime
+    shipment: Shipment, listed: Sequence[Sighting], around: Surroundings, cases: Casebook, at: datetime
 ) -> tuple[list[DerivedMilestone], list[Row]]:
-    """The milestone rows and the rows beside them of a shipment; its own columns are set, nothing is stored."""
+    """The milestone rows and the rows beside them of a shipment; its own columns are set, nothing is stored. What is
+    wrong with it goes into the casebook.
+    """
     # whoever waited for the lock has an older clock than what was stored meanwhile: all that is stored counts (G3)
     latest = max((s.recorded_at for s in listed), default=at)
     journey, as_of = around.journey(shipment), max(at, latest)
     facts = derive(listed, journey, as_of=as_of)
     _state(shipment, facts, around)
-    beside = itinerary_rows(shipment, listed, journey, around.plans.get(shipment.pk, ()), as_of=as_of)
-    return _milestone_rows(shipment, facts), beside
+    plan = around.plans.get(shipment.pk, NO_PLAN)
+    way = itinerary_of(listed, journey, plan.newest, as_of=as_of)
+    cases.judge(shipment, facts, journey, way, plan, sightings=listed, at=as_of)
+    return _milestone_rows(shipment, facts), itinerary_rows(shipment, way)
 
 
 _ROW_FIELDS: Final = (
@@ -286,15 +291,17 @@ def stale(shipments: Sequence[Shipment], *, at: datetime) -> list[Shipment]:
     stored: dict[int, set[tuple[Any, ...]]] = defaultdict(set)
     for pk, *values in MilestoneRow.objects.filter(shipment__in=shipments).values_list("shipment_id", *_ROW_FIELDS):
         stored[pk].add(tuple(values))
-    found, beside = [], []
+    found, beside, cases = [], [], Casebook(shipments)
     for shipment in shipments:
         anew = copy(shipment)
-        own, others = _derived(anew, sightings.get(shipment.pk, ()), around, at)
+        own, others = _derived(anew, sightings.get(shipment.pk, ()), around, cases, at)
         beside += others
         rows = {tuple(getattr(row, name) for name in _ROW_FIELDS) for row in own}
-        if rows != stored[shipment.pk] or any(getattr(anew, n) != getattr(shipment, n) for n in _STATE_FIELDS):
+        if rows != stored[shipment.pk] or any(getattr(anew, n) != getattr(shipment, n) for n in _COMPARED):
             found.append(shipment)
-    apart = differing(shipment_ids, beside) - {s.pk for s in found}
+    # what the clock calls up is looked at within minutes
+    called = {s.pk for s in shipments if s.look_at is not None and s.look_at <= at}
+    apart = (differing(shipment_ids, beside) | (cases.differing() - called)) - {s.pk for s in found}
     waiting = _waiting(shipment_ids)
     return [s for s in [*found, *(s for s in shipments if s.pk in apart)] if s.pk not in waiting]
 
@@ -308,8 +315,10 @@ def _waiting(shipment_ids: Sequence[int]) -> set[int]:
 _STATE_TYPES: Final = {
     "pk": "bigint", "milestone": "text", "milestone_at": "timestamptz", "status": "text", "eta_at": "timestamptz",
     "final_at": "timestamptz", "punctuality": "text", "last_event_at": "timestamptz", "last_heard_at": "timestamptz",
+    "look_at": "timestamptz",
 }  # fmt: skip
 _STATE_FIELDS: Final = tuple(_STATE_TYPES)
+_COMPARED: Final = tuple(name for name in _STATE_FIELDS if name != "look_at")
 _STATES: Final = (
     f"update tracking_shipment as s set {', '.join(f'{n} = n.{n}' for n in _STATE_FIELDS if n != 'pk')} "  # noqa: S608
     f"from json_to_recordset(%s) as n({', '.join(f'{name} {kind}' for name, kind in _STATE_TYPES.items())}) "

@@ -5,7 +5,9 @@ Who is told, how and whether still, is portal.notify's business.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from portal.lib.facts import Audience, Fact, fact
 
@@ -91,6 +93,112 @@ class EtaChanged(Fact):
             occurred_at=datetime(2026, 3, 1, 9, tzinfo=UTC), shipment="0123456789abcdefghjk",
             reference="MRD-2026-00417", was="2026-03-12T06:40:00+00:00", now="2026-03-14T06:40:00+00:00",
             path="/shipments/0123456789abcdefghjk",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExceptionFact(Fact):
+    """What the facts about one exception of a shipment have in common."""
+
+    case: str  # public id
+    shipment: str  # public id
+    reference: str
+    code: str  # of domain rules 8.1
+    severity: str  # LOW to CRITICAL
+    node: str  # code of the place; empty where it is none
+    since: str  # when it truly began, as read at the place, with its zone
+    delay_hours: int  # predicted beyond the promise, 0 when none
+    call: str  # the vessel call or place that many may speak of at once (R8.5)
+    path: str
+
+    @classmethod
+    def values(cls) -> dict[str, Any]:
+        """Of an example: a shipment at risk, four days late."""
+        return {
+            "occurred_at": datetime(2026, 3, 12, 9, 30, tzinfo=UTC), "case": "abcdefghjk0123456789",
+            "shipment": "0123456789abcdefghjk", "reference": "MRD-2026-00417", "code": "AT_RISK",
+            "severity": "HIGH", "node": "NLRTM", "since": "12 Mar 2026 10:30 CET", "delay_hours": 96,
+            "call": "9321483 NLRTM", "path": "/shipments/0123456789abcdefghjk",
+        }  # fmt: skip
+
+
+@fact("tracking.exception_raised", audience=Audience.FOLLOWERS, entitlement="exception_alerts")
+class ExceptionRaised(ExceptionFact):
+    """Something went wrong with a shipment, or is about to; told once each time (R8.5)."""
+
+    opening: int  # the first time, or after it had ended
+    is_over: bool  # learned only afterwards
+
+    @property
+    def object_key(self) -> str:
+        """Once for each time that it begins."""
+        return f"{self.case}:{self.opening}"
+
+    @classmethod
+    def example(cls) -> ExceptionRaised:
+        """A shipment at risk."""
+        return cls(opening=1, is_over=False, **cls.values())
+
+
+@fact("tracking.exception_worsened", audience=Audience.FOLLOWERS, entitlement="exception_alerts")
+class ExceptionWorsened(ExceptionFact):
+    """A shipment at risk is expected a day later than when it was last told, and twelve hours have passed (R8.5)."""
+
+    times: int  # how often it got worse
+
+    @property
+    def object_key(self) -> str:
+        """Once for each time that it got worse."""
+        return f"{self.case}:{self.times}"
+
+    @classmethod
+    def example(cls) -> ExceptionWorsened:
+        """The same shipment, later still."""
+        return cls(times=1, **cls.values())
+
+
+@fact("tracking.exception_cleared", audience=Audience.FOLLOWERS, entitlement="exception_alerts")
+class ExceptionCleared(ExceptionFact):
+    """An exception has ended: what ends it was heard, a person dealt with it, or it turned out never to have been."""
+
+    opening: int
+    because: str  # heard, resolved, withdrawn
+
+    @property
+    def object_key(self) -> str:
+        """Once for each time that it ends."""
+        return f"{self.case}:{self.opening}"
+
+    @classmethod
+    def example(cls) -> ExceptionCleared:
+        """The same shipment, in time after all."""
+        return cls(opening=1, because="heard", **cls.values())
+
+
+@fact("tracking.exceptions_grouped", audience=Audience.FOLLOWERS, entitlement="exception_alerts")
+class ExceptionsGrouped(Fact):
+    """What was told beyond the first ten messages about one vessel call or place within an hour, in one (R8.5)."""
+
+    node: str  # code of the place
+    call: str
+    count: int
+    references: list[str]  # with the two lists below, one entry a change
+    codes: list[str]
+    kinds: list[str]  # raised, worsened, cleared
+    path: str
+
+    @property
+    def object_key(self) -> str:
+        """Once for each hour of a call."""
+        return f"{self.call}:{self.occurred_at.isoformat()}"
+
+    @classmethod
+    def example(cls) -> ExceptionsGrouped:
+        """Two more of one ship."""
+        return cls(
+            occurred_at=datetime(2026, 3, 12, 10, 30, tzinfo=UTC), node="NLRTM", call="9321483 NLRTM", count=2,
+            references=["MRD-2026-00418", "MRD-2026-00419"], codes=["ETA_SLIP", "AT_RISK"],
+            kinds=["raised", "cleared"], path="/shipments?exceptions=open",
         )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class ShipmentFilter:
     month: str = ""
     arriving: str = ""  # days ahead
     unheard: bool = False  # an expected milestone has passed without a word
+    exceptions: str = ""  # open: with an open exception; not for accounts without alerts
     sort: str = ""
 
     @classmethod
@@ -48,6 +49,7 @@ class ShipmentFilter:
             month=month if _MONTH.match(month) else "",
             arriving=arriving if arriving in ("7", "14", "30") else "",
             unheard=params.get("unheard") == "1",
+            exceptions="open" if params.get("exceptions") == "open" else "",
             sort=OLDEST_FIRST if params.get("sort") == OLDEST_FIRST else "",
         )
 
@@ -55,7 +57,8 @@ class ShipmentFilter:
         """What stands in the address; nothing for what was not asked."""
         named = {
             "q": self.q, "standing": self.standing, "status": self.status, "lane": self.lane, "month": self.month,
-            "arriving": self.arriving, "unheard": "1" if self.unheard else "", "sort": self.sort,
+            "arriving": self.arriving, "unheard": "1" if self.unheard else "", "exceptions": self.exceptions,
+            "sort": self.sort,
         }  # fmt: skip
         return {name: value for name, value in named.items() if value}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from tracking.legs import LegFacts, PlannedLeg, legs_as_they_went
 from tracking.milestones import final_of
 from tracking.models import EtaRow, Leg, LegRow, Shipment, VisitRow
 from tracking.types import Journey, Milestone, Sighting
-from tracking.visits import Stay, stays
+from tracking.visits import Stay, Stays, stays
 
 FIELDS: Final[Mapping[type[models.Model], tuple[str, ...]]] = {
     VisitRow: (
@@ -41,35 +42,61 @@ _SHAPES: Final[Mapping[type[models.Model], Any]] = {
 }
 
 
-def plans(shipment_ids: Sequence[int]) -> dict[int, list[PlannedLeg]]:
-    """The legs of the newest plan by shipment, in one query (R1.14)."""
-    newest: dict[int, int] = {}
-    found: dict[int, list[PlannedLeg]] = defaultdict(list)
-    rows = Leg.objects.filter(shipment_id__in=shipment_ids).order_by("shipment_id", "-version", "sequence")
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The legs of the newest plan, and those that were booked first."""
+
+    newest: Sequence[PlannedLeg] = ()
+    booked: Sequence[PlannedLeg] = ()
+
+
+NO_PLAN: Final = Plan()
+
+
+def plans(shipment_ids: Sequence[int]) -> dict[int, Plan]:
+    """The plans by shipment, in one query (R1.14)."""
+    found: dict[int, dict[int, list[PlannedLeg]]] = defaultdict(lambda: defaultdict(list))
+    rows = Leg.objects.filter(shipment_id__in=shipment_ids).order_by("shipment_id", "version", "sequence")
     for row in rows.values_list(
         "shipment_id", "version", "sequence", "origin", "destination", "mode", "voyage", "vessel_imo"
     ):
-        if newest.setdefault(row[0], row[1]) == row[1]:
-            found[row[0]].append(PlannedLeg(sequence=row[2], origin=row[3], destination=row[4], mode=row[5],
-                                            voyage=row[6], vessel_imo=row[7]))  # fmt: skip
-    return found
+        found[row[0]][row[1]].append(PlannedLeg(sequence=row[2], origin=row[3], destination=row[4], mode=row[5],
+                                                voyage=row[6], vessel_imo=row[7]))  # fmt: skip
+    return {pk: Plan(versions[max(versions)], versions[min(versions)]) for pk, versions in found.items()}
 
 
-def itinerary_rows(
-    shipment: Shipment, sightings: Sequence[Sighting], journey: Journey, plan: Sequence[PlannedLeg], *, as_of: datetime
-) -> list[Row]:
-    """Visits, legs and estimate moves of one shipment; none while nothing was heard of it: the plan stands."""
+@dataclass(frozen=True, slots=True)
+class Itinerary:
+    """What was heard of one shipment's way; nothing while nothing was heard of it: the plan stands."""
+
+    live: Sequence[Sighting] = ()
+    stays: Stays = field(default_factory=Stays)
+    legs: Sequence[LegFacts] = ()
+    moves: Sequence[Estimate] = ()
+
+
+def itinerary_of(
+    sightings: Sequence[Sighting], journey: Journey, plan: Sequence[PlannedLeg], *, as_of: datetime
+) -> Itinerary:
+    """Visits, legs and estimate moves of one shipment."""
     if not sightings:
-        return []
+        return Itinerary()
     live = live_versions(sightings, as_of=as_of)
-    found = stays(live, containers=journey.containers, priority=journey.priority)
     told = (Milestone.VESSEL_DEPARTED, Milestone.VESSEL_ARRIVED, final_of(journey.final))
-    left_over = found.anomalies or {}
-    rows: list[Row] = [(VisitRow, shipment.pk, _visit(stay, left_over)) for stay in found.visits]
-    legs = legs_as_they_went(plan, live, priority=journey.priority)
-    rows += [(LegRow, shipment.pk, _leg(leg)) for leg in legs]
-    moves = estimates(sightings, journey, milestones=told, as_of=as_of)
-    rows += [(EtaRow, shipment.pk, _move(move)) for move in moves]
+    return Itinerary(
+        live=live,
+        stays=stays(live, containers=journey.containers, priority=journey.priority),
+        legs=legs_as_they_went(plan, live, priority=journey.priority),
+        moves=estimates(sightings, journey, milestones=told, as_of=as_of),
+    )
+
+
+def itinerary_rows(shipment: Shipment, found: Itinerary) -> list[Row]:
+    """The same as rows."""
+    left_over = found.stays.anomalies or {}
+    rows: list[Row] = [(VisitRow, shipment.pk, _visit(stay, left_over)) for stay in found.stays.visits]
+    rows += [(LegRow, shipment.pk, _leg(leg)) for leg in found.legs]
+    rows += [(EtaRow, shipment.pk, _move(move)) for move in found.moves]
     return rows
 
 

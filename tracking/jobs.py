@@ -15,8 +15,13 @@ from tracking.ingest.subscribers import NEWS
 from tracking.ingest.touched import WORK, touched_derive, touched_waits
 from tracking.models import Shipment
 from tracking.services import (
+    answer_is_due,
     batch_step,
     derivation_mend,
+    exceptions_escalate,
+    exceptions_look,
+    look_is_due,
+    norms_renew,
     pushes_create,
     pushes_due,
     pushes_forget,
@@ -26,6 +31,8 @@ from tracking.services import (
     waiting_match,
 )
 from tracking.services.subscriptions import SEND
+from tracking.telling import WORK as TELLING
+from tracking.telling import exceptions_tell
 
 _NIGHT_FROM: Final = 2  # o'clock at the operator's: after the day's last feeds, before people come
 _PORTIONS: Final = 30  # a few seconds' work
@@ -157,3 +164,52 @@ def forget_pushes(at: datetime) -> None:
     """The log of callbacks is kept for a month."""
     if scope() != OPERATOR_ID:
         pushes_forget(before=at - _LOG)
+
+
+@due_work("tracking.exceptions_look")
+def look_due(at: datetime) -> None:
+    """Shipments that the clock calls up, by their own rows: what a minute finds is one piece of work."""
+    if scope() != OPERATOR_ID and look_is_due(at=at):
+        enqueue("tracking.exceptions_look", key=f"look:{at:%Y-%m-%dT%H:%M}", at=at)
+
+
+@handler("tracking.exceptions_look", own_transactions=True)
+def look(payload: dict[str, Any], at: datetime) -> None:
+    """Finds exceptions that begin or end by the clock; what is too much for once goes on at once."""
+    if not exceptions_look(at=at, portions=_PORTIONS):
+        raise TryAgain("more shipments are called up by the clock", due_at=at + _SOON)
+
+
+@handler(TELLING)
+def tell_exceptions(payload: dict[str, Any], at: datetime) -> None:
+    """Decides how noted exceptions are told: singly, or held for one message at the end of the hour."""
+    exceptions_tell(at=at)
+
+
+@due_work("tracking.exceptions_unanswered")
+def answers_due(at: datetime) -> None:
+    """Cases that nobody took note of in time."""
+    if scope() != OPERATOR_ID and answer_is_due(at=at):
+        enqueue("tracking.exceptions_escalate", key=f"escalate:{at:%Y-%m-%dT%H:%M}", at=at)
+
+
+@handler("tracking.exceptions_escalate")
+def escalate(payload: dict[str, Any], at: datetime) -> None:
+    """Passes them on to the next owner."""
+    exceptions_escalate(at=at)
+
+
+@due_work("tracking.usual_stays")
+def norms_due(at: datetime) -> None:
+    """Once a night of the operator, for each account that has shipments: how long stays usually take."""
+    if scope() == OPERATOR_ID:
+        return
+    local = at.astimezone(operator_zone())
+    if local.hour >= _NIGHT_FROM and Shipment.objects.exists():
+        enqueue("tracking.usual_stays", key=f"stays:{local:%Y-%m-%d}", at=at)
+
+
+@handler("tracking.usual_stays")
+def usual_stays(payload: dict[str, Any], at: datetime) -> None:
+    """The P90 of each node's visits in twelve months."""
+    norms_renew(at=at)

@@ -9,6 +9,7 @@ from tracking import (
     bench_views,
     code_views,
     entry_views,
+    exception_views,
     ops_views,
     partner_views,
     place_views,
@@ -32,11 +33,20 @@ register_converter(_AnyCode, "anycode")
 
 _ACCOUNT = "accounts/<str:account>/shipments"
 _ITEM = "quarantine/<str:public_id>"
+_CASE = "exceptions/<str:public_id>"
 _SOURCE = "sources/<str:source>"
 
 _UPLOAD = "sources/<str:source>/upload"
 
 urlpatterns = [
+    path("exceptions", exception_views.Inbox.as_view(), name="tracking_exceptions"),
+    path(_CASE, exception_views.Case.as_view(), name="tracking_exception"),
+    path(f"{_CASE}/acknowledge", exception_views.Acknowledge.as_view(), name="tracking_exception_acknowledge"),
+    path(f"{_CASE}/take", exception_views.Take.as_view(), name="tracking_exception_take"),
+    path(f"{_CASE}/assign", exception_views.Assign.as_view(), name="tracking_exception_assign"),
+    path(f"{_CASE}/note", exception_views.Note.as_view(), name="tracking_exception_note"),
+    path(f"{_CASE}/resolve", exception_views.Resolve.as_view(), name="tracking_exception_resolve"),
+    path("settings/owners", exception_views.Owners.as_view(), name="tracking_owners"),
     path("quarantine", quarantine_views.Quarantine.as_view(), name="tracking_quarantine"),
     path("quarantine/many", quarantine_views.QuarantineBulk.as_view(), name="tracking_quarantine_bulk"),
     path(

@@ -21,7 +21,7 @@ from portal.tenancy.context import no_tenant, scope
 from portal.web.tables import PAGE_SIZE, Cursor, Page, instant_of, keyset_page
 from tracking.filters import ShipmentFilter
 from tracking.milestones import chain, critical_five
-from tracking.models import Container, Evidence, MilestoneRow, Place, Shipment
+from tracking.models import CaseState, Container, Evidence, ExceptionCase, MilestoneRow, Place, Shipment
 from tracking.search import Hits
 from tracking.standing import Standing
 from tracking.types import FinalMilestone, Load
@@ -89,6 +89,8 @@ def shipments_found(
         found = found.filter(status__in=OPEN_STATUSES, final_at__isnull=True, eta_at__gte=now, eta_at__lt=until)
     if wanted.unheard:
         found = found.filter(_unheard(now, every_event=every_event))
+    if wanted.exceptions:
+        found = found.filter(Exists(ExceptionCase.objects.filter(shipment=OuterRef("pk"), state=CaseState.OPEN)))
     return found
 
 

@@ -20,6 +20,8 @@ from portal.web.templatetags.ui import time_at
 from tracking import shipment_pages as pages
 from tracking import wording
 from tracking.dossier import Dossier, EventState, dossier, eta_moves, event_row
+from tracking.exception_pages import of_shipment
+from tracking.exception_reads import cases_of
 from tracking.freshness import feeds
 from tracking.milestones import bind
 from tracking.models import SightingRow
@@ -77,6 +79,7 @@ class ShipmentPage(OneShipment):
             "timeline": pages.timeline(found, self.at, lambda number: self.event_url(found, number)),
             "timeline_note": "" if found.core is None else _("Core events. Priority and Premium show every event."),
             "missing": pages.missing(found),
+            "exceptions": self._exceptions(found),
             "heard_from": self._heard_from(found),
             "containers": pages.containers(found),
             "references": pages.references(found),
@@ -93,6 +96,13 @@ class ShipmentPage(OneShipment):
         if self.member.role not in ENTERING:
             return []
         return [{"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}]
+
+    def _exceptions(self, found: Dossier) -> dict[str, Any] | None:
+        """What goes wrong and who takes care of it; nothing for an account whose tier has no alerts (5.1)."""
+        if not self.alerts:
+            return None
+        shown = of_shipment(cases_of(found.shipment), found.zone_of, found.name_of, url_of=self.member.is_staff)
+        return shown if shown["open"] or shown["over"] else None
 
     def _heard_from(self, found: Dossier) -> list[dict[str, Any]]:
         """The sources of what the reader sees here; of a finished journey nothing more is awaited."""

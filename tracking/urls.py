@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import api, dcsa_views, entry_views, shipment_views, views
-from tracking import api, entry_views, read_api, shipment_views, views
+from tracking import api, dcsa_views, entry_views, read_api, shipment_views, views
 
 app_name = "tracking"
 urlpatterns = [

@@ -6,6 +6,7 @@ One question to the domain, one answer; the single shipment is in shipment_views
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, ClassVar, Final
 
@@ -40,6 +41,16 @@ class ShipmentView(TenantView):
         """Staff see everything; a customer sees what the tier includes, decided here and not in a template."""
         return self.member.is_staff or entitled("live_tracking", self.at)
 
+    @property
+    def alerts(self) -> bool:
+        """Whether exceptions may be seen: by staff, and by accounts whose tier includes them (5.1)."""
+        return self.member.is_staff or entitled("exception_alerts", self.at)
+
+    def wanted(self) -> ShipmentFilter:
+        """What the address asks for, without what the account may not ask."""
+        asked = ShipmentFilter.read(self.request.GET)
+        return replace(asked, exceptions="") if asked.exceptions and not self.alerts else asked
+
     def page(self, template: str, context: Mapping[str, Any], status: int = 200) -> HttpResponse:
         """The page's search box looks among this account's shipments, for staff too."""
         return super().page(template, {"search_url": self.url("tracking:shipments"), **context}, status)
@@ -50,7 +61,7 @@ class Shipments(ShipmentView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of what the address asks for."""
-        wanted = ShipmentFilter.read(request.GET)
+        wanted = self.wanted()
         terms = Terms.read(wanted.q)
         hits = search(terms) if wanted.q else None
         every_event = self.every_event
@@ -89,7 +100,7 @@ class ShipmentsCsv(ShipmentView):
         """The same filter, the same order, the same rows as the list."""
         if not self.member.is_staff and not entitled("csv_export", self.at):
             raise NotEntitled(label=_("CSV export"))
-        wanted = ShipmentFilter.read(request.GET)
+        wanted = self.wanted()
         every_event, now = self.every_event, self.at
         name = f"shipments-{now:%Y-%m-%d}.csv"
 
@@ -103,8 +114,8 @@ class ShipmentsCsv(ShipmentView):
 
 def _standing_chips(wanted: ShipmentFilter, counted: Facets, base: str) -> list[dict[str, Any]]:
     chips: list[dict[str, Any]] = [
-        {"label": _("All"), "url": wanted.url(base, standing="", arriving="", unheard=False),
-         "active": not (wanted.standing or wanted.arriving or wanted.unheard)},
+        {"label": _("All"), "url": wanted.url(base, standing="", arriving="", unheard=False, exceptions=""),
+         "active": not (wanted.standing or wanted.arriving or wanted.unheard or wanted.exceptions)},
     ]  # fmt: skip
     for standing in Standing:
         number = counted.standing.get(standing.value, 0)
@@ -119,6 +130,8 @@ def _standing_chips(wanted: ShipmentFilter, counted: Facets, base: str) -> list[
         chips.append({"label": label, "url": wanted.url(base, arriving=""), "active": True})
     if wanted.unheard:
         chips.append({"label": _("Milestone overdue"), "url": wanted.url(base, unheard=False), "active": True})
+    if wanted.exceptions:
+        chips.append({"label": _("Open exceptions"), "url": wanted.url(base, exceptions=""), "active": True})
     return chips
 
 

@@ -176,3 +176,58 @@ def days(count: int) -> str:
 def hours(count: int) -> str:
     """`3 hours`."""
     return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
+
+
+# --- exceptions (8.1) ---
+
+EXCEPTIONS: Final[dict[str, Promise]] = {
+    "CUTOFF_RISK": _("Cut-off at risk"),
+    "LATE_GATE_IN": _("Too late for the cut-off"),
+    "ROLLOVER": _("Rolled to another sailing"),
+    "MISSED_CONNECTION": _("Missed connection"),
+    "CUSTOMS_HOLD_LONG": _("Held by customs for long"),
+    "ETA_SLIP": _("Arrival expected later"),
+    "AT_RISK": _("Promise at risk"),
+    "STALE": _("Nothing heard for long"),
+    "DELIVERY_FAILED": _("Delivery failed"),
+    "LONG_DWELL": _("Standing for unusually long"),
+    "PORT_CHANGE": _("Another port of discharge"),
+    "DATA_CONFLICT": _("Sources disagree"),
+}
+EXCEPTION_SAYS: Final[dict[str, Promise]] = {
+    "CUTOFF_RISK": _("The terminal closes within hours and no full container has passed its gate."),
+    "LATE_GATE_IN": _("The terminal's closing time has passed without the container, or it came after it."),
+    "ROLLOVER": _("The ship that was booked left, and the container was not on it."),
+    "MISSED_CONNECTION": _("The onward ship left the port of transhipment without the container."),
+    "CUSTOMS_HOLD_LONG": _("Customs have held the container for longer than usual there."),
+    "ETA_SLIP": _("The estimate moved by more than a day."),
+    "AT_RISK": _("By the latest estimate the promise will not be kept."),
+    "STALE": _("No source has reported anything for longer than this part of the journey allows."),
+    "DELIVERY_FAILED": _("The delivery was attempted without success."),
+    "LONG_DWELL": _("The container stands at the terminal for longer than nine of ten of yours did there."),
+    "PORT_CHANGE": _("The carrier names another port of discharge than was booked."),
+    "DATA_CONFLICT": _("Two sources report times of one milestone that lie more than six hours apart."),
+}
+SEVERITIES: Final[dict[str, Promise]] = {
+    "LOW": pgettext_lazy("severity", "Low"),
+    "MEDIUM": pgettext_lazy("severity", "Medium"),
+    "HIGH": pgettext_lazy("severity", "High"),
+    "CRITICAL": pgettext_lazy("severity", "Critical"),
+}
+SEVERITY_TONES: Final = {"LOW": "neutral", "MEDIUM": "warn", "HIGH": "late", "CRITICAL": "late"}
+SEVERITY_SHAPES: Final = {"LOW": "ring", "MEDIUM": "warning", "HIGH": "diamond", "CRITICAL": "x-circle"}
+
+
+def exception(code: str) -> str:
+    """The exception's name; a code that we do not know stays a code."""
+    return str(EXCEPTIONS.get(code, code))
+
+
+def exception_says(code: str) -> str:
+    """What it means, in a sentence."""
+    return str(EXCEPTION_SAYS.get(code, ""))
+
+
+def severity(name: str) -> str:
+    """`High`."""
+    return str(SEVERITIES.get(name, name))

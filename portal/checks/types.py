@@ -114,6 +114,10 @@ class Fields:
         value = self._get(name, None)
         return None if value is None else read_int(value, self.at(name))
 
+    def number(self, name: str) -> Any:
+        """A number, whole or not, as it is written."""
+        return self._get(name)
+
     def flag(self, name: str, default: Any = _ABSENT) -> bool:
         """Yes or no."""
         value = self._get(name, default)

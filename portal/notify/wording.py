@@ -13,6 +13,18 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "tracking.milestone_reached": (
         _("A shipment reached a milestone"), _("Departure, arrival, gate-out, delivery: once each, when it is news."),
     ),
+    "tracking.exception_raised": (
+        _("Something goes wrong with a shipment"), _("Once each time that a limit is crossed, with who is at it."),
+    ),
+    "tracking.exception_worsened": (
+        _("A shipment at risk gets later still"), _("At least a day later than last told, twelve hours apart or more."),
+    ),
+    "tracking.exception_cleared": (
+        _("An exception is over"), _("Once, when what ends it is heard or dealt with."),
+    ),
+    "tracking.exceptions_grouped": (
+        _("Many exceptions at once"), _("What goes beyond ten messages an hour about one ship or place, in one."),
+    ),
     "kpis.snapshot_published": (
         _("A month's service report is ready"), _("When the figures are closed, and when a version is restated."),
     ),

@@ -30,7 +30,7 @@ from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.dcsaevents import event_id
 from tracking.dcsaquery import SubscriptionAsked
-from tracking.models import BatchAction, Quarantined, SightingRow
+from tracking.models import BatchAction, ExceptionCase, Quarantined, SightingRow
 from tracking.services import (
     Entry,
     batch_start,
@@ -181,6 +181,8 @@ def _shares(side: Side) -> None:
     side.objects["shares:revoke:public_id"] = made[1][0].public_id
     opened = client_of(None).get(f"/s/{made[0][1]}")
     assert (opened.status_code, dict(opened.cookies)) == (200, {})
+
+
 def _systems(side: Side) -> None:
     """An event as customers' systems name it, and a subscription for each route: one of them ends it."""
     row = SightingRow.objects.filter(shipment=side.shipment).order_by("pk")[0]
@@ -190,6 +192,8 @@ def _systems(side: Side) -> None:
         asked = SubscriptionAsked(callback_url="https://tms.example.com/dcsa", secret="A" * 43 + "=")
         made = subscription_create(asked, key=key, at=NOW)
         side.objects[f"tracking:{page}:subscription_id"] = str(made.subscription_id)
+
+
 def _webhooks(side: Side) -> None:
     """An endpoint with a message on its way; and one to be taken away, whose page stays for nobody else."""
     for pages in (("endpoint", "endpoint_change", "secret_rotate", "replay"), ("endpoint_remove",)):
@@ -245,6 +249,10 @@ def _desk(world: World) -> dict[str, str]:
                 "zone",
             )
         },
+        **{
+            f"tracking:exception{act}:public_id": _case(world)
+            for act in ("", "_acknowledge", "_take", "_assign", "_note", "_resolve")
+        },
         "tracking:quarantine_batch:batch": _batch(world),
         "tracking:message:public_id": world.message,
         "tracking:source_key_revoke:public_id": spare_key.public_id,
@@ -269,6 +277,17 @@ def _batch(world: World) -> str:
         item = Quarantined.objects.get(public_id=world.quarantined).pk
         return batch_start(batch=nothing(), action=BatchAction.REPLAY, items=[item], reason="", at=NOW,
                            actor="test").batch  # fmt: skip
+
+
+def _case(world: World) -> str:
+    """An exception of the Premium account's shipment."""
+    side = world.tiers["PREMIUM"]
+    with as_tenant(side.account.pk):
+        found, _made = ExceptionCase.objects.get_or_create(
+            shipment=side.shipment, code="ROLLOVER", node="CNSHA",
+            defaults={"started_at": NOW, "severity": 3, "noticed_at": NOW, "changed_at": NOW},
+        )  # fmt: skip
+        return found.public_id
 
 
 def nothing() -> str:

@@ -10,14 +10,16 @@ from django.db import transaction
 from portal.tenancy.context import as_tenant
 from tests.cast import Account
 from tracking.derivation import rebuild, sightings_of
+from tracking.exceptions import PASSING
 from tracking.itinerary import FIELDS
-from tracking.models import MilestoneRow, Shipment
+from tracking.models import ExceptionCase, MilestoneRow, Shipment
 
 STATE = ("milestone", "milestone_at", "status", "eta_at", "final_at", "punctuality", "last_event_at", "last_heard_at")
 ROW = (
     "container", "milestone", "node", "act_at", "act_source", "act_recorded_at", "est_at", "est_source",
     "est_recorded_at", "pln_at", "precision", "basis", "is_conflict",
 )  # fmt: skip
+CASE = ("code", "node", "occurrence", "state", "started_at", "cleared_at", "severity", "delay_seconds")
 
 
 def derived(account: Account, *refs: str) -> dict[str, Any]:
@@ -33,6 +35,12 @@ def derived(account: Account, *refs: str) -> dict[str, Any]:
             listed = model.objects.select_related("shipment").filter(shipment__in=shipments)
             for row in sorted(listed, key=lambda r: [str(getattr(r, n)) for n in beside]):
                 found[row.shipment.ref][1].append((model.__name__, *(getattr(row, n) for n in beside)))
+        # what began and ended while nobody looked, and what turned out never to have been, hang on when one looked
+        cases = ExceptionCase.objects.select_related("shipment").filter(shipment__in=shipments)
+        for case in cases.exclude(state="WITHDRAWN").order_by("code", "node", "occurrence"):
+            if case.state == "OPEN" or case.code not in PASSING:
+                values = tuple(getattr(case, n) for n in CASE)
+                found[case.shipment.ref][1].append(("ExceptionCase", *values))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connection
 from msgspec import structs
 
-from portal.outbox.services import emit_all, enqueue
+from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.services import SYSTEM
 from tracking import matching
@@ -27,6 +27,7 @@ from tracking.ingest.touched import touched_note
 from tracking.masterdata import codes_note
 from tracking.models import InboundMessage, Place, Quarantined, QuarantineState, Shipment, SightingRow, Source, ZoneRule
 from tracking.reasons import Reason, sentence
+from tracking.telling import news_tell
 from tracking.timing import Timed, timed
 from tracking.types import CanonicalEvent, Parsed, Precision, Refusal, Sighting
 
@@ -152,7 +153,7 @@ class Run:
                     shipments = [shipment for _pk, (shipment, _told) in sorted(touched.items())]
                     news = rebuild(shipments, {pk: told for pk, (_s, told) in touched.items()}, at=self.at)
                     if not self.quiet:
-                        emit_all(news, at=self.at)
+                        news_tell(news, at=self.at)
                 if not self.quiet and self.listened.get(tenant_id, True):  # what was not asked is asked now
                     heard = [*self.noted[tenant_id], *self.touched[tenant_id]]
                     subscribers_ask(heard, message=self.message.public_id, recorded_at=self.at)

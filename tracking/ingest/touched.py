@@ -13,9 +13,10 @@ from typing import Final
 from django.db import transaction
 
 from portal.lib.faults import declare, fault
-from portal.outbox.services import emit_all, enqueue
+from portal.outbox.services import enqueue
 from tracking.derivation import rebuild, sightings_of
 from tracking.models import Shipment, SightingRow, Touched
+from tracking.telling import news_tell
 from tracking.types import Sighting
 
 PORTION: Final = 250  # shipments derived in one transaction: their locks are held for a part of a second
@@ -66,7 +67,7 @@ def _derive_portion(at: datetime) -> int | None:
     news = rebuild(shipments, sightings, at=at)
     _leave_portions(sorted(set(wanted) - by_id.keys() - _gone(wanted[:PORTION], by_id)), told, notes)
     Touched.objects.filter(pk__in=[note.pk for note in notes])._raw_delete("default")
-    emit_all([fact for fact in news if by_public_id[getattr(fact, "shipment")] in told], at=at)  # noqa: B009 - all have
+    news_tell([fact for fact in news if by_public_id[getattr(fact, "shipment")] in told], at=at)  # noqa: B009 - all have
     return len(shipments)
 
 

@@ -38,6 +38,7 @@ class Shipment(TenantOwned):
     cancelled_by = models.CharField(max_length=16, blank=True, default="")
     lane = code_field(40)  # `CNSHA-NLRTM`; `?` for what is unknown (R1.18)
     created_at = models.DateTimeField()
+    cutoff_at = models.DateTimeField(null=True, blank=True)  # boxes must be at the terminal by then (8.1)
 
     # The binding commitment, repeated here for lists (R1.16); Commitment rows are the record.
     due_at = models.DateTimeField(null=True, blank=True)  # the limit, UTC
@@ -55,6 +56,7 @@ class Shipment(TenantOwned):
     punctuality = code_field(16, default="OPEN")  # OPEN, AT_RISK, LATE, ON_TIME (provisional)
     last_event_at = models.DateTimeField(null=True, blank=True)  # newest actual
     last_heard_at = models.DateTimeField(null=True, blank=True)  # newest recorded_at (R2.2)
+    look_at = models.DateTimeField(null=True, blank=True)  # the clock alone may change its exceptions from then on
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
@@ -66,6 +68,7 @@ class Shipment(TenantOwned):
             models.Index(fields=["tenant", "status", "due_at", "id"], name="shipment_by_status"),
             models.Index(fields=["tenant", "punctuality", "due_at", "id"], name="shipment_by_punctuality"),
             models.Index(fields=["tenant", "due_period", "id"], name="shipment_by_period"),
+            models.Index(fields=["tenant", "look_at"], condition=Q(look_at__isnull=False), name="shipment_by_look"),
         ]
 
     def __str__(self) -> str:

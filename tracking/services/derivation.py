@@ -15,6 +15,7 @@ from portal.tenancy.selectors import tenant_current
 from tracking.derivation import rebuild, sightings_of, stale
 from tracking.facts import DerivationDiffered
 from tracking.models import Shipment
+from tracking.telling import news_tell
 
 log = logging.getLogger("plimsoll.tracking")
 PAGE: Final = 500
@@ -49,5 +50,5 @@ def _mend(shipment_ids: list[int], at: datetime) -> list[str]:
     held = list(Shipment.objects.select_for_update().filter(pk__in=shipment_ids).order_by("pk"))
     wrong = stale(held, at=at)
     news: list[Fact] = rebuild(wrong, sightings_of([s.pk for s in wrong]), at=at) if wrong else []
-    emit_all(news, at=at)
+    news_tell(news, at=at)
     return [s.ref for s in wrong]

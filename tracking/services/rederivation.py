@@ -13,10 +13,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from portal.lib import ids
 from portal.outbox.selectors import active_tenants
-from portal.outbox.services import emit_all, enqueue
+from portal.outbox.services import enqueue
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from tracking.derivation import rebuild, sightings_of
 from tracking.models import Shipment, SightingRow
+from tracking.telling import news_tell
 
 _PAGE: Final = 200
 
@@ -44,7 +45,7 @@ def shipments_rederive(*, at: datetime, source: str = "", place: str = "") -> in
         last = pks[-1]
         with transaction.atomic():
             held = list(Shipment.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
-            emit_all(rebuild(held, sightings_of(pks), at=at), at=at)
+            news_tell(rebuild(held, sightings_of(pks), at=at), at=at)
         done += len(held)
     return done
 

@@ -91,6 +91,7 @@ class ShipmentSpec:
     transhipments: tuple[str, ...] = ()
     cancelled_at: datetime | None = None
     cancelled_by: str = ""
+    cutoff_at: datetime | None = None  # boxes must be at the terminal by then
     made_at: datetime | None = None  # when it was promised, where neither booking nor confirmation is known
 
     @property
@@ -192,6 +193,7 @@ def _changed(specs: Sequence[ShipmentSpec], known: dict[str, Shipment]) -> list[
             and {(r.kind, r.value) for r in _reference_rows(told, spec)} <= references[shipment.pk]
             and {ids.reference(n) for n in spec.containers} == live[shipment.pk]
             and asked.get(shipment.pk) == (spec.due_date, spec.due_at)
+            and spec.cutoff_at in (None, shipment.cutoff_at)
         )
 
     return [s for s in specs if not is_same(s)]
@@ -213,6 +215,7 @@ def _shipment(spec: ShipmentSpec, zone: str, at: datetime) -> Shipment:
     shipment.covered_from = _made_at(spec, at)
     if spec.cancelled_at:
         shipment.status = "CANCELLED"
+    shipment.look_at = at if spec.cutoff_at else None  # the clock has something to look for
     return shipment
 
 
@@ -225,6 +228,7 @@ def _describe(shipment: Shipment, spec: ShipmentSpec) -> None:
     for name in ("pol", "pod", "carrier", "voyage", "vessel_imo", "branch", "vertical", "trade", "mode_as_written",
                  "booked_at", "confirmed_at", "cancelled_at", "cancelled_by"):  # fmt: skip
         setattr(shipment, name, getattr(spec, name))
+    shipment.cutoff_at = spec.cutoff_at or shipment.cutoff_at  # who sends none takes none back
     shipment.final_milestone, shipment.mode = spec.final_milestone.value, spec.mode.value
     shipment.load = spec.load.value
     shipment.final_place = spec.place

@@ -1,15 +1,18 @@
-"""Words that mails need: what a milestone is called, how a month is written.
+"""Words that mails need: what milestones and exceptions are called, how a month is written.
 
 Neither escapes: subject and text are not HTML, and HTML blocks escape by themselves.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 from django.utils.dates import MONTHS
 from django.utils.translation import gettext as _
 
 from portal.lib.periods import Month
+from tracking import wording
 from tracking.wording import MILESTONES
 
 register = template.Library()
@@ -29,3 +32,31 @@ def month_word(period: str) -> str:
     except ValueError:
         return period
     return _("%(month)s %(year)d") % {"month": MONTHS[month.month], "year": month.year}
+
+
+@register.filter
+def exception_word(code: str) -> str:
+    """`ETA_SLIP` as `Arrival expected later`; an unknown code stays itself."""
+    return wording.exception(code)
+
+
+@register.filter
+def exception_says(code: str) -> str:
+    """What an exception means, in a sentence."""
+    return wording.exception_says(code)
+
+
+@register.filter
+def severity_word(name: str) -> str:
+    """`HIGH` as `High`."""
+    return wording.severity(name)
+
+
+@register.filter
+def exception_lines(fact: Any) -> list[dict[str, str]]:
+    """The changes of a group, a line each: which shipment, what, and how when it is not new."""
+    how = {"raised": "", "worsened": _("later still"), "cleared": _("over")}
+    return [
+        {"reference": reference, "what": wording.exception(code), "how": how.get(kind, "")}
+        for reference, code, kind in zip(fact.references, fact.codes, fact.kinds, strict=False)
+    ]
