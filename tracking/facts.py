@@ -160,3 +160,24 @@ class SourceHeardAgain(Fact):
             occurred_at=datetime(2026, 3, 12, 14, 5, tzinfo=UTC), source="maersk", name="Maersk",
             began="2026-03-12T06:40:00+00:00", heard="12 Mar 2026 15:05 CET", silent_for="7 h", path="/ops/sources",
         )  # fmt: skip
+
+
+@fact("tracking.export_ready", audience=Audience.PERSON)
+class ExportReady(Fact):
+    """The workbook that somebody asked for can be fetched; told to that person."""
+
+    export: str  # public id
+    rows: int
+    email: str
+    path: str
+
+    @property
+    def object_key(self) -> str:
+        """Once for each file."""
+        return self.export
+
+    @classmethod
+    def example(cls) -> ExportReady:
+        """A large list."""
+        return cls(occurred_at=datetime(2026, 3, 12, 9, 40, tzinfo=UTC), export="0123456789abcdefghjk", rows=48_211,
+                   email="mara@example.com", path="/shipments/exports/0123456789abcdefghjk")  # fmt: skip

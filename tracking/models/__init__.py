@@ -19,6 +19,13 @@ from tracking.models.derived import (
 from tracking.models.evidence import (
     Evidence,
 )
+from tracking.models.lists import (
+    DefaultFor,
+    Export,
+    ExportState,
+    Follow,
+    SavedView,
+)
 from tracking.models.messages import (
     BatchAction,
     InboundMessage,
@@ -70,8 +77,12 @@ __all__ = [
     "Carrier",
     "CommitmentRow",
     "Container",
+    "DefaultFor",
     "EtaRow",
     "Evidence",
+    "Export",
+    "ExportState",
+    "Follow",
     "HeardFrom",
     "InboundMessage",
     "InboxFault",
@@ -91,6 +102,7 @@ __all__ = [
     "RawBody",
     "Reference",
     "ReferenceKind",
+    "SavedView",
     "SecretIn",
     "Shipment",
     "SightingRow",
