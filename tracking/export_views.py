@@ -7,8 +7,9 @@ is to take a longer list for the one that was meant.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,7 +23,7 @@ from portal.web.policy import Policy, customers, entitled
 from tracking.filters import ShipmentFilter
 from tracking.list_files import ListFile
 from tracking.models import Export, ExportState
-from tracking.selectors import shipment_count, shipment_rows
+from tracking.selectors import shipment_count
 from tracking.services import MOST_AT_ONCE, MOST_ROWS, export_ask
 from tracking.views import ShipmentView
 
@@ -45,11 +46,20 @@ class _File(ShipmentView):
         """What the file is called."""
         return f"shipments-{self.at:%Y-%m-%d}.{ending}"
 
+    def file(self, wanted: ShipmentFilter) -> ListFile:
+        """The view as a file, for this reader, as of now."""
+        return ListFile(wanted=wanted, now=self.at, every_event=self.every_event, follower=self.follower)
+
     def count(self, wanted: ShipmentFilter) -> int:
         """How many rows, counted as far as it matters."""
         return shipment_count(
             wanted, now=self.at, every_event=self.every_event, follower=self.follower, most=MOST_ROWS
         )  # fmt: skip
+
+
+def _later(rows: Callable[[], Iterator[Sequence[Any]]]) -> Iterator[Sequence[Any]]:
+    """The rows, asked for when the stream begins, in the transaction that it keeps."""
+    yield from rows()
 
 
 class ShipmentsCsv(_File):
@@ -58,9 +68,8 @@ class ShipmentsCsv(_File):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         """The same columns, filter and order as the list."""
         wanted = self.asked(request)
-        file = ListFile(wanted.columns, now=self.at)
-        rows = shipment_rows(wanted, now=self.at, every_event=self.every_event, follower=self.follower)
-        return csv_stream(self.name("csv"), file.heads, (file.texts(row) for row in rows))
+        file = self.file(wanted)
+        return csv_stream(self.name("csv"), file.heads, _later(file.texts))
 
 
 class ShipmentsXlsx(_File):
@@ -80,9 +89,8 @@ class ShipmentsXlsx(_File):
                 "csv_url": wanted.url(reverse("tracking:shipments_csv")),
                 "crumbs": [{"label": _("Shipments"), "url": wanted.url(reverse("tracking:shipments"))}],
             })  # fmt: skip
-        file, out = ListFile(wanted.columns, now=self.at), io.BytesIO()
-        rows = shipment_rows(wanted, now=self.at, every_event=self.every_event, follower=self.follower)
-        xlsx_write(out, sheet="shipments", columns=file.heads, rows=(file.values(row) for row in rows))
+        file, out = self.file(wanted), io.BytesIO()
+        xlsx_write(out, sheet="shipments", columns=file.heads, rows=file.values())
         return attachment(self.name("xlsx"), out.getvalue(), XLSX)
 
 

@@ -5,7 +5,7 @@ Never writes and never asks for the time; writes are in services.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -107,16 +107,18 @@ def shipments_found(
 def _in_windows(found: QuerySet[Shipment], wanted: ShipmentFilter) -> QuerySet[Shipment]:
     """Promised in a window of days, by the promise's own local day; expected in one, by days of UTC.
 
-    The month stands in an index; a promised instant may fall into another one in its own zone than in UTC.
+    The month of the promise stands in an index; a window inside one month is read in its order.
     """
+    if wanted.due_from and wanted.due_from[:7] == wanted.due_to[:7]:
+        found = found.filter(due_period=wanted.due_from[:7])
     if wanted.due_from:
         day = date.fromisoformat(wanted.due_from)
         own = Q(due_date__gte=day) | Q(due_date__isnull=True, due_at__gte=_midnight(day))
-        found = found.filter(own, due_period__gte=f"{day - timedelta(days=1):%Y-%m}")
+        found = found.filter(own, due_period__gte=wanted.due_from[:7])
     if wanted.due_to:
         day = date.fromisoformat(wanted.due_to)
         own = Q(due_date__lte=day) | Q(due_date__isnull=True, due_at__lt=_midnight(day, 1))
-        found = found.filter(own, due_period__gt="", due_period__lte=f"{day + timedelta(days=1):%Y-%m}")
+        found = found.filter(own, due_period__gt="", due_period__lte=wanted.due_to[:7])
     if wanted.eta_from:
         found = found.filter(eta_at__gte=_midnight(date.fromisoformat(wanted.eta_from)))
     if wanted.eta_to:
@@ -146,7 +148,7 @@ _COLUMNS: Final = (
 _OF_COLUMN: Final[dict[str, tuple[str, ...]]] = {
     "branch": ("branch",), "vertical": ("vertical",), "booked": ("booked_at",), "vessel": ("vessel_imo", "voyage"),
 }  # fmt: skip
-_KIND_OF_COLUMN: Final = {
+KIND_OF_COLUMN: Final = {
     "booking": ReferenceKind.BOOKING, "hbl": ReferenceKind.HBL, "mbl": ReferenceKind.MBL, "po": ReferenceKind.PO,
 }  # fmt: skip
 
@@ -165,24 +167,35 @@ def _core_latest() -> QuerySet[MilestoneRow]:
     ).order_by("-act_at", "milestone")
 
 
-def _rows(
-    found: QuerySet[Shipment], *, every_event: bool, columns: Collection[str] = (), places: bool = True,
-    follower: int | None = None,
-) -> Any:  # fmt: skip
-    """The list's columns, as dicts. Without `every_event` the latest event is one of the critical five (5.1)."""
-    boxes = Container.objects.filter(shipment=OuterRef("pk"), removed_at__isnull=True).order_by("number")
-    more: dict[str, Any] = {"boxes": ArraySubquery(boxes.values("number"))}
+def latest_of(*, every_event: bool) -> dict[str, Any]:
+    """The latest milestone and its time, as expressions. Without `every_event` one of the critical five (5.1)."""
     if every_event:
-        more |= {"latest": F("milestone"), "latest_at": F("milestone_at")}
-    else:
-        more |= {"latest": Subquery(_core_latest().values("milestone")[:1]),
-                 "latest_at": Subquery(_core_latest().values("act_at")[:1])}  # fmt: skip
-    if places:
-        more |= {"origin_place": _place("pol"), "pod_place": _place("pod"), "final_place_place": _place("final_place")}
-    for column in columns:
-        if column in _KIND_OF_COLUMN:
-            of_kind = Reference.objects.filter(shipment=OuterRef("pk"), kind=_KIND_OF_COLUMN[column])
-            more[f"ref_{column}"] = ArraySubquery(of_kind.order_by("id").values("written"))
+        return {"latest": F("milestone"), "latest_at": F("milestone_at")}
+    return {"latest": Subquery(_core_latest().values("milestone")[:1]),
+            "latest_at": Subquery(_core_latest().values("act_at")[:1])}  # fmt: skip
+
+
+def boxes_of() -> Any:
+    """The numbers of the containers, as an expression."""
+    boxes = Container.objects.filter(shipment=OuterRef("pk"), removed_at__isnull=True).order_by("number")
+    return ArraySubquery(boxes.values("number"))
+
+
+def references_of(kind: str) -> Any:
+    """The references of a kind as they were written, as an expression."""
+    of_kind = Reference.objects.filter(shipment=OuterRef("pk"), kind=kind).order_by("id")
+    return ArraySubquery(of_kind.values("written"))
+
+
+def _rows(
+    found: QuerySet[Shipment], *, every_event: bool, columns: Collection[str] = (), follower: int | None = None
+) -> Any:
+    """The list's columns, as dicts."""
+    more: dict[str, Any] = {
+        "boxes": boxes_of(), **latest_of(every_event=every_event),
+        "origin_place": _place("pol"), "pod_place": _place("pod"), "final_place_place": _place("final_place"),
+        **{f"ref_{c}": references_of(KIND_OF_COLUMN[c]) for c in columns if c in KIND_OF_COLUMN},
+    }  # fmt: skip
     if follower is not None:
         more["is_followed"] = Exists(Follow.objects.filter(member=follower, shipment=OuterRef("pk")))
     own = [name for column in columns for name in _OF_COLUMN.get(column, ())]
@@ -216,25 +229,20 @@ def shipment_page(
     )
 
 
-def shipment_rows(
-    wanted: ShipmentFilter, *, now: datetime, every_event: bool, follower: int | None = None
-) -> Iterator[dict[str, Any]]:
-    """All rows of the same view in the same order, as they stood at one instant, fetched lazily.
+def shipment_lines(
+    wanted: ShipmentFilter, fields: Sequence[Any], *, now: datetime, every_event: bool, follower: int | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """All rows of the same view in the same order, as they stood at one instant, fetched lazily: `fields` of each.
 
     Outside a transaction the database keeps them until they are fetched, so that whoever reads may write meanwhile.
     """
     hits = search(Terms.read(wanted.q)) if wanted.q else None
     found = shipments_found(wanted, hits=hits, now=now, every_event=every_event, follower=follower)
-    # hundreds of thousands of rows name some hundred places: those are read once, not joined
-    places = {code: f"{name}{_SPLIT}{zone}" for code, name, zone in Place.objects.values_list("code", "name", "zone")}
     key, falling = _KEY_OF_SORT[wanted.order.lstrip("-")], wanted.order.startswith("-")
     order = F(key).desc(nulls_last=True) if falling else F(key).asc(nulls_last=True)
-    rows = _rows(found, every_event=every_event, columns=wanted.columns, places=False)
-    for row in rows.order_by(order, "-id" if falling else "id").iterator(chunk_size=2_000):
-        row["origin_place"] = places.get(row["pol"])
-        row["pod_place"] = places.get(row["pod"])
-        row["final_place_place"] = places.get(row["final_place"])
-        yield row
+    named = {f"field_{number}": field for number, field in enumerate(fields)}
+    rows = found.order_by(order, "-id" if falling else "id").annotate(**named).values_list(*named)
+    return iter(rows.iterator(chunk_size=2_000))
 
 
 def shipment_ids(
@@ -267,6 +275,11 @@ def views_of(member_id: int, *, is_staff: bool) -> list[SavedView]:
     """The views a reader may open: the own ones, and what was shared in the entered account."""
     mine = Q(is_shared=True) if is_staff else Q(is_shared=True) | Q(owner=member_id)
     return list(SavedView.objects.filter(mine).order_by("name", "id")[:_MOST_VIEWS])
+
+
+def zones_of_places() -> dict[str, str]:
+    """The zone of each known place, for files of more rows than there are places."""
+    return dict(Place.objects.values_list("code", "zone"))
 
 
 # --- the customer's home ---

@@ -6,16 +6,18 @@ No queries: rows come from selectors.py as dicts. The same columns as files stan
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partialmethod
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import django_tables2 as tables
+from django.utils.dateformat import format as date_as
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from portal.web.tables import LeanTable
 from portal.web.templatetags.ui import badge, icon, time_at, void
@@ -102,11 +104,11 @@ class ShipmentTable(LeanTable):
             told = str(wording.MODES.get(row["mode"], row["mode"]))
         return format_html('<span class="nowrap">{} → {}</span>{}', origin, destination, _sub(told))
 
-    def cell_promised(self, row: Row) -> SafeString:
+    def cell_promised(self, row: Row) -> str:
         """The promised local day."""
         if row["due_at"] is None:
             return void(_("none made"))
-        return time_at(row["due_date"]) if row["due_date"] else time_at(row["due_at"], zone_of(row), "day")
+        return _day(row["due_date"] or row["due_at"].astimezone(_zone(row)))
 
     def cell_expected(self, row: Row) -> SafeString:
         """The actual once it is there, else the estimate, else a word that there is none."""
@@ -114,8 +116,7 @@ class ShipmentTable(LeanTable):
         if at is None:
             return void(_("no estimate"))
         note = _("actual") if row["final_at"] else _("estimate") if at >= self.now else _("passed, nothing heard")
-        day = time_at(at, zone_of(row), "day")
-        return format_html("{}{}", day, _sub(note))
+        return format_html("{}{}", _day(at.astimezone(_zone(row))), _sub(note))
 
     def cell_last(self, row: Row) -> SafeString:
         """The latest milestone and its time at its place."""
@@ -178,6 +179,15 @@ class ShipmentTable(LeanTable):
     cell_hbl = partialmethod(_refs, field="ref_hbl")
     cell_mbl = partialmethod(_refs, field="ref_mbl")
     cell_po = partialmethod(_refs, field="ref_po")
+
+
+def _zone(row: Row) -> ZoneInfo:
+    return ZoneInfo(zone_of(row) or "UTC")
+
+
+def _day(day: date) -> str:
+    """A local day as text alone: fifty rows of days are a good part of the page's weight."""
+    return date_as(day, pgettext("date, Django format letters", "j M Y"))
 
 
 def _column(name: str) -> tables.Column:

@@ -15,7 +15,7 @@ from portal.web.nav import nav_for, search_for
 def shell(request: HttpRequest) -> dict[str, Any]:
     """brand, member, nav; a page without a person has no navigation."""
     member = getattr(request, "member", None)
-    name = member.brand if hasattr(member, "brand") else getattr(installation(), "name", "")
+    name = getattr(member, "brand", None) or getattr(installation(), "name", "")
     at = clock.now()
     return {
         "brand": {"name": name or "Plimsoll", "accent": ""},

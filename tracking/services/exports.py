@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -22,9 +22,8 @@ from portal.web.exports import xlsx_write
 from portal.web.policy import entitled
 from tracking.facts import ExportReady
 from tracking.filters import ShipmentFilter
-from tracking.list_files import ListFile, Value
+from tracking.list_files import ListFile
 from tracking.models import Export, ExportState
-from tracking.selectors import shipment_rows
 
 MOST_AT_ONCE: Final = 10_000  # rows of a workbook that is made while somebody waits
 MOST_ROWS: Final = 250_000
@@ -79,11 +78,10 @@ def export_build(*, public_id: str, at: datetime) -> None:
         export.run, export.state, export.rows = export.run + 1, ExportState.RUNNING, 0
         export.save(update_fields=["run", "state", "rows"])
     wanted = ShipmentFilter.read(dict(parse_qsl(export.query)))
-    file = ListFile(wanted.columns, now=at)
-    rows = shipment_rows(wanted, now=at, every_event=entitled("live_tracking", at), follower=export.member_id)
+    file = ListFile(wanted=wanted, now=at, every_event=entitled("live_tracking", at), follower=export.member_id)
     with tempfile.TemporaryFile() as out:
         try:
-            count = xlsx_write(out, sheet="shipments", columns=file.heads, rows=_watched(export, rows, file))
+            count = xlsx_write(out, sheet="shipments", columns=file.heads, rows=_watched(export, file.values()))
         except _Overtaken:
             return
         out.seek(0)
@@ -91,10 +89,10 @@ def export_build(*, public_id: str, at: datetime) -> None:
     _finish(export, body, count, at)
 
 
-def _watched(export: Export, rows: Iterator[dict[str, object]], file: ListFile) -> Iterator[list[Value]]:
+def _watched(export: Export, rows: Iterator[list[str | date | None]]) -> Iterator[list[str | date | None]]:
     """The rows, with how far we are written down on the way; raises _Overtaken."""
     for number, row in enumerate(rows, start=1):
-        yield file.values(row)
+        yield row
         if number % _STEP == 0:
             with transaction.atomic():
                 if not _mine(export).update(rows=number):

@@ -140,7 +140,7 @@
     else if (button?.matches("[data-help]")) keys["?"]();
     else if (button?.matches("[data-print]")) window.print();
     else {
-      const row = el.closest("tr[data-href]");
+      const row = el.closest("tr[data-href], [data-rows] > tr");
       if (row && !el.closest("a, button, input, label, select, summary") && !String(getSelection())) row.querySelector(".rowlink")?.click();
     }
   });
