@@ -144,7 +144,8 @@ def beat(**environment: str) -> Process:
 def web(port: int, **environment: str) -> Process:
     """gunicorn with two threads."""
     command = [*PYTHON, "-m", "gunicorn", "-k", "gthread", "--workers", "1", "--threads", "2", "--bind",
-               f"127.0.0.1:{port}", "--no-control-socket", "portal.wsgi:application"]  # fmt: skip
+               f"127.0.0.1:{port}", "--no-control-socket",
+               "--limit-request-line", "8190", "portal.wsgi:application"]  # fmt: skip
     return Process("web", command, environment)
 
 

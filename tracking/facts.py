@@ -301,3 +301,24 @@ class SubscriptionEnded(Fact):
             address="https://tms.example.com/dcsa", because="failing", why="tms.example.com gave no answer",
             since="07 Mar 2026 07:40 CET", waiting=12, path="/settings/keys",
         )  # fmt: skip
+
+
+@fact("tracking.export_ready", audience=Audience.PERSON)
+class ExportReady(Fact):
+    """The workbook that somebody asked for can be fetched; told to that person."""
+
+    export: str  # public id
+    rows: int
+    email: str
+    path: str
+
+    @property
+    def object_key(self) -> str:
+        """Once for each file."""
+        return self.export
+
+    @classmethod
+    def example(cls) -> ExportReady:
+        """A large list."""
+        return cls(occurred_at=datetime(2026, 3, 12, 9, 40, tzinfo=UTC), export="0123456789abcdefghjk", rows=48_211,
+                   email="mara@example.com", path="/shipments/exports/0123456789abcdefghjk")  # fmt: skip

@@ -20,6 +20,8 @@ from tracking.services import (
     derivation_mend,
     exceptions_escalate,
     exceptions_look,
+    export_build,
+    exports_forget,
     look_is_due,
     norms_renew,
     pushes_create,
@@ -123,6 +125,18 @@ def put_acknowledgements(payload: dict[str, Any], at: datetime) -> None:
 def forget_uploads(at: datetime) -> None:
     """Files that nobody imported are not kept for ever."""
     uploads_forget(at=at)
+
+
+@handler("tracking.export_build", own_transactions=True)
+def build_export(payload: dict[str, Any], at: datetime) -> None:
+    """Makes the workbook of a large list; a run that was overtaken stops by itself."""
+    export_build(public_id=payload["export"], at=at)
+
+
+@due_work("tracking.forget_exports")
+def forget_exports(at: datetime) -> None:
+    """Files of lists are kept for a day."""
+    exports_forget(at=at)
 
 
 @handler("tracking.quarantine_batch")

@@ -16,7 +16,7 @@ from portal.web.policy import entitled
 from portal.web.tables import Cursor
 from tracking import shapes
 from tracking.dossier import Dossier, dossier, eta_moves, event_row
-from tracking.filters import OLDEST_FIRST, ShipmentFilter, Terms
+from tracking.filters import ShipmentFilter, Terms
 from tracking.search import search
 from tracking.selectors import beside, shipment_page, shipment_row
 from tracking.standing import Standing
@@ -73,7 +73,7 @@ class Shipments(ShipmentApi, ListApiView):
         wanted = ShipmentFilter(
             q=asked["q"] or "", standing=asked["standing"] or "", status=asked["status"] or "",
             lane=asked["lane"] or "", month=asked["month"] or "", arriving=asked["arriving"] or "",
-            unheard=asked["unheard"], sort=OLDEST_FIRST if asked["order"] == "due_at" else "",
+            unheard=asked["unheard"], sort="promised" if asked["order"] == "due_at" else "",
         )  # fmt: skip
         hits = search(Terms.read(wanted.q)) if wanted.q else None
         found = shipment_page(

@@ -5,32 +5,42 @@ Never writes and never asks for the time; writes are in services.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from itertools import chain as one_after_another
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
-from portal.tenancy.context import no_tenant, scope
+from portal.tenancy.context import no_tenant
 from portal.web.tables import PAGE_SIZE, Cursor, Page, instant_of, keyset_page
-from tracking.filters import ShipmentFilter
+from tracking.filters import ShipmentFilter, Terms
 from tracking.milestones import chain, critical_five
-from tracking.models import CaseState, Container, Evidence, ExceptionCase, MilestoneRow, Place, Shipment
-from tracking.search import Hits
+from tracking.models import (
+    CaseState,
+    Container,
+    Evidence,
+    ExceptionCase,
+    Follow,
+    MilestoneRow,
+    Place,
+    Reference,
+    ReferenceKind,
+    SavedView,
+    Shipment,
+)
+from tracking.search import Hits, search
 from tracking.standing import Standing
 from tracking.types import FinalMilestone, Load
-from tracking.wording import STATUSES
 
 CORE: Final = frozenset(m.value for final in FinalMilestone for load in Load for m in critical_five(final, load=load))
 CHAINED: Final = frozenset(m.value for final in FinalMilestone for load in Load for m in chain(final, load=load))
 UNHEARD_AFTER: Final = timedelta(hours=24)
 MOST_COUNTED: Final = 1_000
+_MOST_VIEWS: Final = 120  # shown at once
 OPEN_STATUSES: Final = ("BOOKED", "UNDER_WAY", "ARRIVED")
 _SPLIT: Final = "\x1f"
 
@@ -70,20 +80,23 @@ def in_standing(standing: Standing, now: datetime) -> Q:
 
 
 def shipments_found(
-    wanted: ShipmentFilter, *, hits: Hits | None, now: datetime, every_event: bool
+    wanted: ShipmentFilter, *, hits: Hits | None, now: datetime, every_event: bool, follower: int | None = None
 ) -> QuerySet[Shipment]:
-    """The entered account's shipments that the filter names, unordered."""
+    """The entered account's shipments that the filter names, unordered. `follower`: who "followed" speaks of."""
     found: QuerySet[Shipment] = Shipment.objects.all()
     if hits is not None:
         found = found.filter(pk__in=hits.ids)
     if wanted.standing:
         found = found.filter(in_standing(Standing(wanted.standing), now))
-    if wanted.status:
-        found = found.filter(status=wanted.status)
-    if wanted.lane:
-        found = found.filter(lane=wanted.lane)
+    named = ("status", "lane", "pol", "pod", "carrier", "branch", "vertical")
+    found = found.filter(**{name: getattr(wanted, name) for name in named if getattr(wanted, name)})
+    if wanted.milestone and every_event:
+        found = found.filter(milestone=wanted.milestone)
+    elif wanted.milestone:  # the last one that this account is shown (5.1)
+        found = found.alias(shown=Subquery(_core_latest().values("milestone")[:1])).filter(shown=wanted.milestone)
     if wanted.month:
         found = found.filter(due_period=wanted.month)
+    found = _in_windows(found, wanted)
     if wanted.arriving:
         until = now + timedelta(days=int(wanted.arriving))
         found = found.filter(status__in=OPEN_STATUSES, final_at__isnull=True, eta_at__gte=now, eta_at__lt=until)
@@ -91,7 +104,35 @@ def shipments_found(
         found = found.filter(_unheard(now, every_event=every_event))
     if wanted.exceptions:
         found = found.filter(Exists(ExceptionCase.objects.filter(shipment=OuterRef("pk"), state=CaseState.OPEN)))
+    if wanted.followed:
+        found = found.filter(pk__in=Follow.objects.filter(member=follower).values("shipment"))
     return found
+
+
+def _in_windows(found: QuerySet[Shipment], wanted: ShipmentFilter) -> QuerySet[Shipment]:
+    """Promised in a window of days, by the promise's own local day; expected in one, by days of UTC.
+
+    The month of the promise stands in an index; a window inside one month is read in its order.
+    """
+    if wanted.due_from and wanted.due_from[:7] == wanted.due_to[:7]:
+        found = found.filter(due_period=wanted.due_from[:7])
+    if wanted.due_from:
+        day = date.fromisoformat(wanted.due_from)
+        own = Q(due_date__gte=day) | Q(due_date__isnull=True, due_at__gte=_midnight(day))
+        found = found.filter(own, due_period__gte=wanted.due_from[:7])
+    if wanted.due_to:
+        day = date.fromisoformat(wanted.due_to)
+        own = Q(due_date__lte=day) | Q(due_date__isnull=True, due_at__lt=_midnight(day, 1))
+        found = found.filter(own, due_period__gt="", due_period__lte=wanted.due_to[:7])
+    if wanted.eta_from:
+        found = found.filter(eta_at__gte=_midnight(date.fromisoformat(wanted.eta_from)))
+    if wanted.eta_to:
+        found = found.filter(eta_at__lt=_midnight(date.fromisoformat(wanted.eta_to), 1))
+    return found
+
+
+def _midnight(day: date, later: int = 0) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=later)
 
 
 def _unheard(now: datetime, *, every_event: bool) -> Q:
@@ -108,7 +149,13 @@ _COLUMNS: Final = (
     "id", "public_id", "ref", "status", "punctuality", "mode", "carrier", "pol", "pod", "final_place", "lane",
     "final_milestone", "due_at", "due_date", "eta_at", "final_at", "last_heard_at", "latest", "latest_at",
 )  # fmt: skip
-_JOINED: Final = ("origin_place", "pod_place", "final_place_place", "boxes")
+# What a column needs beyond these.
+_OF_COLUMN: Final[dict[str, tuple[str, ...]]] = {
+    "branch": ("branch",), "vertical": ("vertical",), "booked": ("booked_at",), "vessel": ("vessel_imo", "voyage"),
+}  # fmt: skip
+KIND_OF_COLUMN: Final = {
+    "booking": ReferenceKind.BOOKING, "hbl": ReferenceKind.HBL, "mbl": ReferenceKind.MBL, "po": ReferenceKind.PO,
+}  # fmt: skip
 
 
 def _place(field_name: str) -> Subquery:
@@ -118,27 +165,46 @@ def _place(field_name: str) -> Subquery:
     )
 
 
-def _rows(found: QuerySet[Shipment], *, every_event: bool) -> Any:
-    """The list's columns, as dicts. Without `every_event` the latest event is one of the critical five (5.1)."""
+def _core_latest() -> QuerySet[MilestoneRow]:
+    """The critical five that were reached, the latest first (5.1)."""
+    return MilestoneRow.objects.filter(
+        shipment=OuterRef("pk"), container="", act_at__isnull=False, milestone__in=CORE
+    ).order_by("-act_at", "milestone")
+
+
+def latest_of(*, every_event: bool) -> dict[str, Any]:
+    """The latest milestone and its time, as expressions. Without `every_event` one of the critical five (5.1)."""
+    if every_event:
+        return {"latest": F("milestone"), "latest_at": F("milestone_at")}
+    return {"latest": Subquery(_core_latest().values("milestone")[:1]),
+            "latest_at": Subquery(_core_latest().values("act_at")[:1])}  # fmt: skip
+
+
+def boxes_of() -> Any:
+    """The numbers of the containers, as an expression."""
     boxes = Container.objects.filter(shipment=OuterRef("pk"), removed_at__isnull=True).order_by("number")
-    return _plain_rows(found, every_event=every_event).annotate(
-        origin_place=_place("pol"), pod_place=_place("pod"), final_place_place=_place("final_place"),
-        boxes=ArraySubquery(boxes.values("number")),
-    ).values(*_COLUMNS, *_JOINED)  # fmt: skip
+    return ArraySubquery(boxes.values("number"))
 
 
-def _plain_rows(found: QuerySet[Shipment], *, every_event: bool) -> Any:
-    """The same without places and containers."""
-    latest: dict[str, Any] = {"latest": F("milestone"), "latest_at": F("milestone_at")}
-    if not every_event:
-        core = MilestoneRow.objects.filter(
-            shipment=OuterRef("pk"), container="", act_at__isnull=False, milestone__in=CORE
-        ).order_by("-act_at", "milestone")
-        latest = {
-            "latest": Subquery(core.values("milestone")[:1]),
-            "latest_at": Subquery(core.values("act_at")[:1]),
-        }
-    return found.annotate(**latest).values(*_COLUMNS)
+def references_of(kind: str) -> Any:
+    """The references of a kind as they were written, as an expression."""
+    of_kind = Reference.objects.filter(shipment=OuterRef("pk"), kind=kind).order_by("id")
+    return ArraySubquery(of_kind.values("written"))
+
+
+def _rows(
+    found: QuerySet[Shipment], *, every_event: bool, columns: Collection[str] = (), follower: int | None = None
+) -> Any:
+    """The list's columns, as dicts."""
+    more: dict[str, Any] = {
+        "boxes": boxes_of(), **latest_of(every_event=every_event),
+        "origin_place": _place("pol"), "pod_place": _place("pod"), "final_place_place": _place("final_place"),
+        **{f"ref_{c}": references_of(KIND_OF_COLUMN[c]) for c in columns if c in KIND_OF_COLUMN},
+    }  # fmt: skip
+    if follower is not None:
+        more["is_followed"] = Exists(Follow.objects.filter(member=follower, shipment=OuterRef("pk")))
+    own = [name for column in columns for name in _OF_COLUMN.get(column, ())]
+    return found.annotate(**more).values(*_COLUMNS, *own, *(name for name in more if name not in _COLUMNS))
 
 
 def place_of(joined: str | None, code: str) -> tuple[str, str]:
@@ -147,31 +213,36 @@ def place_of(joined: str | None, code: str) -> tuple[str, str]:
     return name or code, zone
 
 
+_KEY_OF_SORT: Final = {"promised": "due_at", "expected": "eta_at", "heard": "last_heard_at", "ref": "ref"}
+
+
 def shipment_page(
-    wanted: ShipmentFilter,
-    *,
-    hits: Hits | None,
-    cursor: Cursor | None,
-    now: datetime,
-    every_event: bool,
-    size: int = PAGE_SIZE,
-    lean: bool = False,
-) -> Page[Shipment]:
-    """One page of the list, newest promise first; shipments without a promise come last (R1.16).
+    wanted: ShipmentFilter, *, hits: Hits | None, cursor: Cursor | None, now: datetime, every_event: bool,
+    follower: int | None = None, size: int = PAGE_SIZE, lean: bool = False,
+) -> Page[Shipment]:  # fmt: skip
+    """One page of the list, newest promise first unless asked otherwise; what has none comes last (R1.16).
 
     `lean`: without places and containers, which `beside` asks for all at once: cheaper for whoever writes JSON.
     """
-    found = shipments_found(wanted, hits=hits, now=now, every_event=every_event)
-    rows = (_plain_rows if lean else _rows)(found, every_event=every_event)
+    found = shipments_found(wanted, hits=hits, now=now, every_event=every_event, follower=follower)
+    if lean:
+        rows = _plain_rows(found, every_event=every_event)
+    else:
+        rows = _rows(found, every_event=every_event, columns=wanted.columns, follower=follower)
+    key = _KEY_OF_SORT[wanted.order.lstrip("-")]
     return keyset_page(
         rows,
-        key="due_at",
+        key=key,
         cursor=cursor,
-        parse=instant_of,
-        write=datetime.isoformat,
-        descending=not wanted.oldest_first,
+        parse=str if key == "ref" else instant_of,
+        write=str if key == "ref" else datetime.isoformat,
+        descending=wanted.order.startswith("-"),
         size=size,
     )
+
+
+def _plain_rows(found: QuerySet[Shipment], *, every_event: bool) -> Any:
+    return found.annotate(**latest_of(every_event=every_event)).values(*_COLUMNS)
 
 
 def shipment_row(public_id: str, *, every_event: bool) -> dict[str, Any]:
@@ -199,86 +270,57 @@ def beside(rows: Sequence[Mapping[str, Any]]) -> Beside:
     return Beside({code: (name or code, zone) for code, name, zone in places}, boxes)
 
 
-def shipment_rows(
-    wanted: ShipmentFilter, *, hits: Hits | None, now: datetime, every_event: bool
-) -> Iterator[dict[str, Any]]:
-    """All rows of the same view in the same order, fetched lazily."""
-    rows = _rows(shipments_found(wanted, hits=hits, now=now, every_event=every_event), every_event=every_event)
-    sign = "" if wanted.oldest_first else "-"
-    return one_after_another(
-        rows.filter(due_at__isnull=False).order_by(f"{sign}due_at", f"{sign}id").iterator(chunk_size=500),
-        rows.filter(due_at__isnull=True).order_by(f"{sign}id").iterator(chunk_size=500),
-    )
+def shipment_lines(
+    wanted: ShipmentFilter, fields: Sequence[Any], *, now: datetime, every_event: bool, follower: int | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """All rows of the same view in the same order, as they stood at one instant, fetched lazily: `fields` of each.
+
+    Outside a transaction the database keeps them until they are fetched, so that whoever reads may write meanwhile.
+    """
+    hits = search(Terms.read(wanted.q)) if wanted.q else None
+    found = shipments_found(wanted, hits=hits, now=now, every_event=every_event, follower=follower)
+    key, falling = _KEY_OF_SORT[wanted.order.lstrip("-")], wanted.order.startswith("-")
+    order = F(key).desc(nulls_last=True) if falling else F(key).asc(nulls_last=True)
+    named = {f"field_{number}": field for number, field in enumerate(fields)}
+    rows = found.order_by(order, "-id" if falling else "id").annotate(**named).values_list(*named)
+    return iter(rows.iterator(chunk_size=2_000))
 
 
-@dataclass(frozen=True, slots=True)
-class Facets:
-    """What the list can be narrowed to: counts (up to MOST_COUNTED) by standing and status, lanes, months."""
-
-    standing: dict[str, int] = field(default_factory=dict)
-    status: dict[str, int] = field(default_factory=dict)
-    lanes: list[tuple[str, str, str]] = field(default_factory=list)  # code, origin, destination in words
-    months: list[str] = field(default_factory=list)  # newest first
-
-
-# A loose index scan: one look into the index a value, however many shipments there are.
-_VALUES: Final = """
-lanes(value) as (
-  (select lane from tracking_shipment where tenant_id = %(tenant)s order by lane limit 1)
-  union all
-  select (select s.lane from tracking_shipment s where s.tenant_id = %(tenant)s and s.lane > l.value
-          order by s.lane limit 1) from lanes l where l.value is not null
-), months(value) as (
-  (select due_period from tracking_shipment where tenant_id = %(tenant)s order by due_period desc limit 1)
-  union all
-  select (select s.due_period from tracking_shipment s where s.tenant_id = %(tenant)s and s.due_period < m.value
-          order by s.due_period desc limit 1) from months m where m.value is not null
-)
-"""
+def shipment_ids(
+    wanted: ShipmentFilter, *, now: datetime, every_event: bool, follower: int | None, most: int
+) -> list[int]:
+    """The first ids of the view, at most `most` + 1: one more says that there are more."""
+    hits = search(Terms.read(wanted.q)) if wanted.q else None
+    found = shipments_found(wanted, hits=hits, now=now, every_event=every_event, follower=follower)
+    return list(found.order_by("id").values_list("id", flat=True)[: most + 1])
 
 
-def facets(wanted: ShipmentFilter, *, hits: Hits | None, now: datetime, every_event: bool) -> Facets:
-    """Counts for the filter's links, each as if only that filter were changed; one statement."""
-    parts: list[str] = []
-    params: dict[str, Any] = {"tenant": scope(), "most": MOST_COUNTED}
+def shipment_count(wanted: ShipmentFilter, *, now: datetime, every_event: bool, follower: int | None, most: int) -> int:
+    """How many the view holds, counted no further than `most` + 1 (T10)."""
+    hits = search(Terms.read(wanted.q)) if wanted.q else None
+    found = shipments_found(wanted, hits=hits, now=now, every_event=every_event, follower=follower)
+    return found.order_by().values("pk")[: most + 1].count()
 
-    def count(kind: str, key: str, condition: Q, without: ShipmentFilter) -> None:
-        found = shipments_found(without, hits=hits, now=now, every_event=every_event).filter(condition)
-        try:
-            sql, given = found.order_by().values("pk")[:MOST_COUNTED].query.sql_with_params()
-        except EmptyResultSet:
-            return
-        names = [f"p{len(params) + n}" for n in range(len(given))]
-        params.update(zip(names, given, strict=True))
-        own = sql % tuple(f"%({name})s" for name in names)
-        # our own query set and fixed names; every value stays a parameter
-        parts.append(f"select '{kind}', '{key}', (select count(*) from ({own}) c), '', ''")  # noqa: S608
 
-    for standing in Standing:
-        count("standing", standing.value, in_standing(standing, now), replace(wanted, standing=""))
-    for status in STATUSES:
-        count("status", status, Q(status=status), replace(wanted, status=""))
-    parts.append(
-        "select * from (select 'lane', l.value, 0::bigint, coalesce(o.name, ''), coalesce(d.name, '') from lanes l"
-        " left join tracking_place o on o.code = split_part(l.value, '-', 1)"
-        " left join tracking_place d on d.code = split_part(l.value, '-', 2)"
-        " where l.value is not null limit 200) x"
-    )
-    parts.append(
-        "select * from (select 'month', m.value, 0::bigint, '', '' from months m where m.value <> '' limit 60) y"
-    )
-    result = Facets()
-    with connection.cursor() as cursor:
-        cursor.execute(f"with recursive {_VALUES} " + " union all ".join(parts), params)
-        for kind, key, number, origin, destination in cursor.fetchall():
-            if kind == "lane":
-                from_code, _dash, to_code = key.partition("-")
-                result.lanes.append((key, origin or from_code, destination or to_code))
-            elif kind == "month":
-                result.months.append(key)
-            else:
-                getattr(result, kind)[key] = number
-    return result
+def shipment_public_id(pk: int) -> str:
+    """The name of a shipment of the entered account in addresses."""
+    return Shipment.objects.values_list("public_id", flat=True).get(pk=pk)
+
+
+def is_followed(shipment_id: int, *, by: int) -> bool:
+    """Whether this member follows the shipment."""
+    return Follow.objects.filter(shipment=shipment_id, member=by).exists()
+
+
+def views_of(member_id: int, *, is_staff: bool) -> list[SavedView]:
+    """The views a reader may open: the own ones, and what was shared in the entered account."""
+    mine = Q(is_shared=True) if is_staff else Q(is_shared=True) | Q(owner=member_id)
+    return list(SavedView.objects.filter(mine).order_by("name", "id")[:_MOST_VIEWS])
+
+
+def zones_of_places() -> dict[str, str]:
+    """The zone of each known place, for files of more rows than there are places."""
+    return dict(Place.objects.values_list("code", "zone"))
 
 
 # --- the customer's home ---

@@ -26,7 +26,7 @@ from tracking.freshness import feeds
 from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
-from tracking.selectors import evidence_of
+from tracking.selectors import evidence_of, is_followed
 from tracking.types import Precision, SourceKind
 from tracking.views import ShipmentView
 
@@ -86,8 +86,15 @@ class ShipmentPage(OneShipment):
             "promise": pages.promise(found),
             "eta_moves": pages.moves(found, told) if len(told) > 1 else [],
             "raw_url": events_url if found.rows else "",
-            "actions": self._actions(public_id),
+            "follow": self._follow(found), "actions": self._actions(public_id),
         })  # fmt: skip
+
+    def _follow(self, found: Dossier) -> dict[str, Any] | None:
+        """The bell: whether this person follows the shipment, and where that is changed."""
+        if self.follower is None:
+            return None
+        url = reverse("tracking:follow", kwargs={"public_id": found.shipment.public_id})
+        return {"url": url, "on": is_followed(found.shipment.pk, by=self.follower)}
 
     def _actions(self, public_id: str) -> list[dict[str, str]]:
         """What the staff can enter here, and a customer share."""

@@ -1,47 +1,49 @@
-"""The list of shipments as a table and as CSV: the same columns from the same rows.
+"""The list of shipments as a table: which columns there are, what they are called and how a cell reads.
 
-No queries: rows come from selectors.py as dicts.
+No queries: rows come from selectors.py as dicts. The same columns as files stand in list_files.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from functools import partialmethod
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import django_tables2 as tables
+from django.utils.dateformat import format as date_as
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
-from portal.lib.periods import utc_text, zone_named
 from portal.web.tables import LeanTable
-from portal.web.templatetags.ui import badge, time_at, void
+from portal.web.templatetags.ui import badge, icon, time_at, void
 from tracking import wording
+from tracking.list_files import prospect, zone_of
 from tracking.selectors import place_of
-from tracking.standing import Prospect, Standing
+
+__all__ = ["LABELS", "SORTED_BY", "ShipmentTable", "latest_zone", "prospect", "zone_of"]
 
 Row = Mapping[str, Any]
 # Milestones that happen where the journey begins; the others are told in the zone of the port or place they end in.
 _AT_ORIGIN: Final = frozenset({"GATE_IN_FULL", "CFS_RECEIVED", "LOADED", "VESSEL_DEPARTED"})
 _AT_PORT: Final = frozenset({"VESSEL_ARRIVED", "AT_ANCHOR", "DISCHARGED"})
+_ONE_LINE: Final = frozenset({"status", "promised", "expected", "booked", "heard", "mode", "carrier"})
 
-_ONE_LINE: Final = {"td": {"class": "nowrap"}}
-
-
-def zone_of(row: Row) -> str:
-    """The zone of the final place; empty where it is unknown."""
-    return place_of(row["final_place_place"], row["final_place"])[1]
-
-
-def prospect(row: Row) -> Prospect:
-    """What the row says about its promise."""
-    return Prospect(
-        status=row["status"], punctuality=row["punctuality"], due_at=row["due_at"], due_date=row["due_date"],
-        eta_at=row["eta_at"], final_at=row["final_at"], final_milestone=row["final_milestone"],
-        zone=zone_named(zone_of(row) or "UTC"),
-    )  # fmt: skip
+LABELS: Final[dict[str, Promise]] = {
+    "shipment": gettext_lazy("Shipment"), "promise": gettext_lazy("Promise"), "status": gettext_lazy("Status"),
+    "route": gettext_lazy("Route"), "promised": gettext_lazy("Promised"), "expected": gettext_lazy("Expected"),
+    "last": gettext_lazy("Last event"), "boxes": gettext_lazy("Containers"), "carrier": gettext_lazy("Carrier"),
+    "mode": gettext_lazy("Mode"), "pol": gettext_lazy("Port of loading"), "pod": gettext_lazy("Port of discharge"),
+    "final": gettext_lazy("Final place"), "booking": gettext_lazy("Booking"), "hbl": gettext_lazy("House bill"),
+    "mbl": gettext_lazy("Master bill"), "po": gettext_lazy("Purchase orders"),
+    "vessel": gettext_lazy("Vessel and voyage"), "branch": gettext_lazy("Branch"),
+    "vertical": gettext_lazy("Vertical"), "booked": gettext_lazy("Booked"), "heard": gettext_lazy("Last heard"),
+}  # fmt: skip
+SORTED_BY: Final = {"shipment": "ref", "promised": "promised", "expected": "expected", "heard": "heard"}
 
 
 def latest_zone(row: Row) -> str:
@@ -58,30 +60,30 @@ def _ends(row: Row) -> tuple[str, str]:
 
 
 class ShipmentTable(LeanTable):
-    """One line a shipment: what, how it stands, where from and to, promised, expected, last heard, in which boxes."""
-
-    shipment = tables.Column(verbose_name=gettext_lazy("Shipment"), attrs={"td": {"class": "cell-title"}})
-    promise = tables.Column(verbose_name=gettext_lazy("Promise"), attrs={"td": {"class": "cell-status"}})
-    status = tables.Column(verbose_name=gettext_lazy("Status"), attrs=_ONE_LINE)
-    route = tables.Column(verbose_name=gettext_lazy("Route"))
-    promised = tables.Column(verbose_name=gettext_lazy("Promised"), attrs=_ONE_LINE)
-    expected = tables.Column(verbose_name=gettext_lazy("Expected"), attrs=_ONE_LINE)
-    last = tables.Column(verbose_name=gettext_lazy("Last event"))
-    boxes = tables.Column(verbose_name=gettext_lazy("Containers"))
+    """One line a shipment, in the columns that were asked for, in their order."""
 
     def __init__(
-        self, data: Sequence[Row], *, now: datetime, url: Callable[[str], str], matched: Mapping[int, str],
-        sorts: Mapping[str, tuple[str, str]],
+        self, data: Sequence[Row], *, columns: Sequence[str], now: datetime, url: Callable[[str], str],
+        matched: Mapping[int, str], sorts: Mapping[str, tuple[str, str]], choosing: bool = False,
     ) -> None:  # fmt: skip
+        """`choosing`: each row begins with a box to tick, for what is done with many at once."""
         self.now, self.url, self.matched = now, url, matched
-        self._nothing = void(_("none yet"))
-        super().__init__(data, sorts=sorts)
+        self.choosing, self._has_carrier = choosing, "carrier" in columns
+        self._nothing, self._unknown = void(_("none yet")), void(_("unknown"))
+        self._bell = format_html('{}<span class="sr">{}</span>', icon("bell", "s"), _("followed"))
+        super().__init__(data, sorts=sorts, extra_columns=[(name, _column(name)) for name in columns])
 
     def cell_shipment(self, row: Row) -> SafeString:
         """The reference, and which other reference was searched for."""
+        sub = self.matched.get(row["id"]) or ("" if self._has_carrier else row["carrier"])
+        link = format_html('<a class="rowlink ref" href="{}">{}</a>', self.url(row["public_id"]), row["ref"])
+        if row.get("is_followed"):
+            sub = format_html("{}{}", sub, self._bell)
+        if not self.choosing:
+            return format_html("{}{}", link, _sub(sub))
         return format_html(
-            '<a class="rowlink ref" href="{}">{}</a>{}', self.url(row["public_id"]), row["ref"],
-            _sub(self.matched.get(row["id"]) or row["carrier"]),
+            '<input type="checkbox" name="s" value="{}" aria-label="{}"><div>{}{}</div>',
+            row["public_id"], row["ref"], link, _sub(sub),
         )  # fmt: skip
 
     def cell_promise(self, row: Row) -> SafeString:
@@ -102,11 +104,11 @@ class ShipmentTable(LeanTable):
             told = str(wording.MODES.get(row["mode"], row["mode"]))
         return format_html('<span class="nowrap">{} → {}</span>{}', origin, destination, _sub(told))
 
-    def cell_promised(self, row: Row) -> SafeString:
+    def cell_promised(self, row: Row) -> str:
         """The promised local day."""
         if row["due_at"] is None:
             return void(_("none made"))
-        return time_at(row["due_date"]) if row["due_date"] else time_at(row["due_at"], zone_of(row), "day")
+        return _day(row["due_date"] or row["due_at"].astimezone(_zone(row)))
 
     def cell_expected(self, row: Row) -> SafeString:
         """The actual once it is there, else the estimate, else a word that there is none."""
@@ -114,8 +116,7 @@ class ShipmentTable(LeanTable):
         if at is None:
             return void(_("no estimate"))
         note = _("actual") if row["final_at"] else _("estimate") if at >= self.now else _("passed, nothing heard")
-        day = time_at(at, zone_of(row), "day")
-        return format_html("{}{}", day, _sub(note))
+        return format_html("{}{}", _day(at.astimezone(_zone(row))), _sub(note))
 
     def cell_last(self, row: Row) -> SafeString:
         """The latest milestone and its time at its place."""
@@ -127,35 +128,72 @@ class ShipmentTable(LeanTable):
 
     def cell_boxes(self, row: Row) -> SafeString:
         """The first container's number and how many more."""
-        boxes = row["boxes"]
-        if not boxes:
-            return self._nothing
-        more = _sub(_("and %(count)d more") % {"count": len(boxes) - 1}) if len(boxes) > 1 else ""
-        return format_html('<span class="ref">{}</span>{}', boxes[0], more)
+        return self._few(row["boxes"]) if row["boxes"] else self._nothing
+
+    def cell_mode(self, row: Row) -> str:
+        """Sea, air, road, rail."""
+        return str(wording.MODES.get(row["mode"], row["mode"]))
+
+    def cell_vessel(self, row: Row) -> SafeString:
+        """The vessel's IMO number and the voyage."""
+        if not row["vessel_imo"] and not row["voyage"]:
+            return self._unknown
+        return format_html('<span class="ref">{}</span>{}', row["vessel_imo"] or row["voyage"],
+                           _sub(row["voyage"] if row["vessel_imo"] else ""))  # fmt: skip
+
+    def cell_booked(self, row: Row) -> SafeString:
+        """The day of the booking, where the journey begins."""
+        if row["booked_at"] is None:
+            return self._unknown
+        return time_at(row["booked_at"], place_of(row["origin_place"], "")[1], "day")
+
+    def cell_heard(self, row: Row) -> SafeString:
+        """When we last heard of it, at the final place."""
+        return time_at(row["last_heard_at"], zone_of(row), "short") if row["last_heard_at"] else self._nothing
+
+    def _text(self, row: Row, field: str) -> str | SafeString:
+        return row[field] or self._unknown
+
+    def _at(self, row: Row, field: str, place: str) -> str | SafeString:
+        """A place by its name, its code below."""
+        code = row[field]
+        if not code:
+            return self._unknown
+        name = place_of(row[place], code)[0]
+        return format_html("{}{}", name, _sub(code)) if name != code else code
+
+    def _refs(self, row: Row, field: str) -> SafeString:
+        return self._few(row[field]) if row[field] else void(_("none"))
+
+    def _few(self, values: Sequence[str]) -> SafeString:
+        more = _sub(_("and %(count)d more") % {"count": len(values) - 1}) if len(values) > 1 else ""
+        return format_html('<span class="ref">{}</span>{}', values[0], more)
+
+    cell_carrier = partialmethod(_text, field="carrier")
+    cell_branch = partialmethod(_text, field="branch")
+    cell_vertical = partialmethod(_text, field="vertical")
+    cell_pol = partialmethod(_at, field="pol", place="origin_place")
+    cell_pod = partialmethod(_at, field="pod", place="pod_place")
+    cell_final = partialmethod(_at, field="final_place", place="final_place_place")
+    cell_booking = partialmethod(_refs, field="ref_booking")
+    cell_hbl = partialmethod(_refs, field="ref_hbl")
+    cell_mbl = partialmethod(_refs, field="ref_mbl")
+    cell_po = partialmethod(_refs, field="ref_po")
+
+
+def _zone(row: Row) -> ZoneInfo:
+    return ZoneInfo(zone_of(row) or "UTC")
+
+
+def _day(day: date) -> str:
+    """A local day as text alone: fifty rows of days are a good part of the page's weight."""
+    return date_as(day, pgettext("date, Django format letters", "j M Y"))
+
+
+def _column(name: str) -> tables.Column:
+    css = {"shipment": "cell-title", "promise": "cell-status"}.get(name, "nowrap" if name in _ONE_LINE else "")
+    return tables.Column(verbose_name=LABELS[name], attrs={"td": {"class": css} if css else {}})
 
 
 def _sub(text: str | None) -> SafeString | str:
     return format_html('<span class="sub">{}</span>', text) if text else ""
-
-
-CSV_COLUMNS: Final = (
-    "shipment", "standing", "standing_in_words", "status", "mode", "carrier", "origin", "destination", "lane",
-    "promised_date", "promised_until_utc", "expected_utc", "actual_utc", "last_event", "last_event_utc",
-    "last_heard_utc", "containers",
-)  # fmt: skip
-
-
-def csv_row(row: Row, *, now: datetime) -> list[str]:
-    """The row of the export: codes, ISO dates, UTC instants; what is unknown stays empty."""
-    seen = prospect(row)
-
-    def instant(value: datetime | None) -> str:
-        return utc_text(value) if value else ""
-
-    return [
-        row["ref"], Standing(seen.standing(now)).value, seen.words(now), row["status"], row["mode"], row["carrier"],
-        row["pol"], row["final_place"] or row["pod"], row["lane"],
-        row["due_date"].isoformat() if row["due_date"] else "", instant(row["due_at"]),
-        instant(row["eta_at"] if row["final_at"] is None else None), instant(row["final_at"]), row["latest"] or "",
-        instant(row["latest_at"]), instant(row["last_heard_at"]), "|".join(row["boxes"]),
-    ]  # fmt: skip

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import api, dcsa_views, entry_views, read_api, shipment_views, views
+from tracking import (
+    api,
+    dcsa_views,
+    entry_views,
+    export_views,
+    follow_views,
+    list_views,
+    read_api,
+    saved_views,
+    shipment_views,
+    views,
+)
 
 app_name = "tracking"
 urlpatterns = [
     path("shipments", views.Shipments.as_view(), name="shipments"),
-    path("shipments.csv", views.ShipmentsCsv.as_view(), name="shipments_csv"),
+    path("shipments.csv", export_views.ShipmentsCsv.as_view(), name="shipments_csv"),
+    path("shipments.xlsx", export_views.ShipmentsXlsx.as_view(), name="shipments_xlsx"),
+    path("shipments/counts", list_views.ShipmentCounts.as_view(), name="shipments_counts"),
+    path("shipments/filters", list_views.ShipmentFilters.as_view(), name="shipments_filters"),
+    path("shipments/columns", list_views.ShipmentColumns.as_view(), name="shipments_columns"),
+    path("shipments/follow", follow_views.FollowShipments.as_view(), name="shipments_follow"),
+    path("shipments/views", saved_views.Views.as_view(), name="views"),
+    path("shipments/views/new", saved_views.NewView.as_view(), name="view_new"),
+    path("shipments/views/<str:public_id>", saved_views.View.as_view(), name="view"),
+    path("shipments/exports", export_views.Exports.as_view(), name="exports"),
+    path("shipments/exports/<str:public_id>", export_views.ExportPage.as_view(), name="export"),
+    path("shipments/exports/<str:public_id>/file", export_views.ExportFile.as_view(), name="export_file"),
     path("shipments/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="shipment"),
+    path("shipments/<str:public_id>/follow", follow_views.FollowShipment.as_view(), name="follow"),
     path("shipments/<str:public_id>/events", shipment_views.Events.as_view(), name="events"),
     path("shipments/<str:public_id>/events/<int:number>", shipment_views.Event.as_view(), name="event"),
     path("shipments/<str:public_id>/evidence/<str:evidence>", entry_views.EvidenceFile.as_view(), name="evidence"),

@@ -1,34 +1,32 @@
-"""Pages about shipments, for customers and, under /ops/accounts/<account>/, for staff: the list and its CSV.
+"""Pages about shipments, for customers and, under /ops/accounts/<account>/, for staff: the list.
 
-One question to the domain, one answer; the single shipment is in shipment_views.py, the desk's pages in ops_views.py.
+One question to the domain, one answer. What hangs around the list is in list_views.py, its files in export_views.py,
+the single shipment in shipment_views.py, the desk's pages in ops_views.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.utils.dateformat import format as date_as
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
-from portal.lib.errors import NotEntitled
-from portal.web.exports import csv_stream
 from portal.web.pages import TenantView, pager
 from portal.web.policy import ACCOUNT, STAFF, Policy, entitled
-from portal.web.tables import Cursor, capped
-from tracking import wording
-from tracking.filters import OLDEST_FIRST, ShipmentFilter, Terms
-from tracking.search import MOST_HITS, Hits, search
-from tracking.selectors import MOST_COUNTED, Facets, facets, shipment_page, shipment_rows
-from tracking.standing import LABELS, Standing
-from tracking.tables import CSV_COLUMNS, ShipmentTable, csv_row
+from portal.web.tables import Cursor
+from tracking import list_pages
+from tracking.filters import ALL, ShipmentFilter, Terms
+from tracking.models import SavedView
+from tracking.search import Hits, search
+from tracking.selectors import CORE, shipment_page, shipment_public_id, views_of
+from tracking.tables import SORTED_BY, ShipmentTable
 
 PORTAL: Final = Policy(who=ACCOUNT | STAFF, entitlement="portal_core")
+_BREAKS: Final = re.compile(r"[\n\r\t,;]+")
 
 
 class ShipmentView(TenantView):
@@ -46,10 +44,24 @@ class ShipmentView(TenantView):
         """Whether exceptions may be seen: by staff, and by accounts whose tier includes them (5.1)."""
         return self.member.is_staff or entitled("exception_alerts", self.at)
 
-    def wanted(self) -> ShipmentFilter:
-        """What the address asks for, without what the account may not ask."""
-        asked = ShipmentFilter.read(self.request.GET)
-        return replace(asked, exceptions="") if asked.exceptions and not self.alerts else asked
+    @property
+    def follower(self) -> int | None:
+        """Who follows shipments here: people of the account, never the staff."""
+        return None if self.member.is_staff else self.member.pk
+
+    def wanted(self, request: HttpRequest) -> ShipmentFilter:
+        """What the address asks, without what this reader may not ask (T9)."""
+        found = ShipmentFilter.read(request.GET)
+        if found.milestone and not self.every_event and found.milestone not in CORE:
+            said = _("Your service tier shows the core milestones; this one was left out.")
+            found = replace(found, milestone="", problems=(*found.problems, said))
+        if found.exceptions and not self.alerts:
+            said = _("Your service tier does not include exceptions; this was left out.")
+            found = replace(found, exceptions="", problems=(*found.problems, said))
+        if found.followed and self.follower is None:
+            said = _("People of the account follow shipments, the staff do not; this was left out.")
+            found = replace(found, followed=False, problems=(*found.problems, said))
+        return found
 
     def page(self, template: str, context: Mapping[str, Any], status: int = 200) -> HttpResponse:
         """The page's search box looks among this account's shipments, for staff too."""
@@ -60,149 +72,82 @@ class Shipments(ShipmentView):
     """The list: one search box for any reference, filters that are links, newest promise first."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """One page of what the address asks for."""
-        wanted = self.wanted()
+        """One page of what the address asks for; asked for nothing, the view that opens by default."""
+        wanted, base = self.wanted(request), self.url("tracking:shipments")
+        views = views_of(self.member.pk, is_staff=self.member.is_staff)
+        opening = list_pages.opening(views)
+        if opening is not None and opening.query:
+            if not request.GET:
+                return HttpResponseRedirect(f"{base}?{opening.query}")
+            wanted = replace(wanted, view=ALL)  # links to the whole list must not lead back to that view
+        if "" in request.GET.values() and not wanted.problems:  # a form names all its fields
+            return HttpResponseRedirect(wanted.url(base))
         terms = Terms.read(wanted.q)
         hits = search(terms) if wanted.q else None
-        every_event = self.every_event
-        page = shipment_page(
-            wanted, hits=hits, cursor=Cursor.read(request.GET), now=self.at, every_event=every_event
-        )  # fmt: skip
-        counted = facets(wanted, hits=hits, now=self.at, every_event=every_event)
+        if (
+            hits is not None
+            and wanted.params().keys() <= {"q", "view"}
+            and terms.leads_to_one(hits.how, hits.ids, hits.unknown)
+        ):
+            return HttpResponseRedirect(self.url("tracking:shipment", public_id=shipment_public_id(hits.ids[0])))
+        return self._list(request, wanted, terms, hits, views)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """A pasted list of references becomes an address that can be shared."""
+        entries = (" ".join(entry.split()) for entry in _BREAKS.split(request.POST.get("q", "")))
+        text = ",".join(dict.fromkeys(entry for entry in entries if entry))
+        wanted = ShipmentFilter.read({"q": text})
+        if wanted.problems:
+            views = views_of(self.member.pk, is_staff=self.member.is_staff)
+            return self._list(request, wanted, Terms.read(""), None, views, status=422)
+        return HttpResponseRedirect(wanted.url(self.url("tracking:shipments")))
+
+    def _list(
+        self, request: HttpRequest, wanted: ShipmentFilter, terms: Terms, hits: Hits | None, views: list[SavedView],
+        status: int = 200,
+    ) -> HttpResponse:  # fmt: skip
         base = self.url("tracking:shipments")
-        sort = (wanted.url(base, sort="" if wanted.oldest_first else OLDEST_FIRST),
-                "ascending" if wanted.oldest_first else "descending")  # fmt: skip
+        page = shipment_page(
+            wanted, hits=hits, cursor=Cursor.read(request.GET), now=self.at, every_event=self.every_event,
+            follower=self.follower,
+        )  # fmt: skip
         table = ShipmentTable(
-            page.rows, now=self.at, url=self._shipment_url(base), matched=hits.matched if hits else {},
-            sorts={"promised": sort},
+            page.rows, columns=wanted.columns, now=self.at, url=lambda public_id: f"{base}/{public_id}",
+            matched=hits.matched if hits else {}, sorts=self._sorts(wanted, base),
+            choosing=not self.member.is_staff,
         )  # fmt: skip
         return self.page("tracking/shipments.html", {
-            "title": _("Shipments"),
-            "search_query": wanted.q,
-            "chips": _standing_chips(wanted, counted, base),
-            "menus": _menus(wanted, counted, base),
-            "clear_url": base if wanted.is_narrowed else "",
-            "notes": _notes(terms, hits),
+            "title": _("Shipments"), "search_query": wanted.q,
+            "views": list_pages.view_chips(views, wanted, base),
+            "standing": list_pages.standing_chips(wanted, base), "counts_url": self._with("shipments_counts", wanted),
+            "active": list_pages.active_chips(wanted, base),
+            "clear_url": list_pages.clear_url(wanted, base),
+            "filters_url": self._with("shipments_filters", wanted),
+            "columns_url": self._with("shipments_columns", wanted),
+            "keep_url": self._with("view_new", wanted) if list_pages.can_be_kept(views, wanted, self.member) else "",
+            "manage": bool(views) and not self.member.is_staff,
+            "notes": list_pages.notes(wanted, terms, hits),
             "table": table if page.rows else None,
-            "empty": _empty(wanted, base),
+            "empty": list_pages.empty(wanted, base),
+            "follows": not self.member.is_staff, "query": wanted.query(), "paste_url": base,
+            "cursor": urlencode([(name, request.GET[name]) for name in ("older", "newer") if name in request.GET]),
             "pager": pager(request, older=page.older, newer=page.newer),
-            "exports": [{"label": _("CSV"), "url": wanted.url(self.url("tracking:shipments_csv"))}],
-        })  # fmt: skip
+            "exports": [{"label": _("CSV"), "url": self._with("shipments_csv", wanted)},
+                        {"label": _("Excel"), "url": self._with("shipments_xlsx", wanted)}],
+        }, status)  # fmt: skip
 
-    def _shipment_url(self, base: str) -> Any:
-        return lambda public_id: f"{base}/{public_id}"
+    def _with(self, page: str, wanted: ShipmentFilter) -> str:
+        """The address of a neighbouring page about the same view."""
+        return wanted.url(self.url(f"tracking:{page}"))
 
-
-class ShipmentsCsv(ShipmentView):
-    """Exactly the view as CSV, all of its pages, streamed."""
-
-    def get(self, request: HttpRequest) -> HttpResponseBase:
-        """The same filter, the same order, the same rows as the list."""
-        if not self.member.is_staff and not entitled("csv_export", self.at):
-            raise NotEntitled(label=_("CSV export"))
-        wanted = self.wanted()
-        every_event, now = self.every_event, self.at
-        name = f"shipments-{now:%Y-%m-%d}.csv"
-
-        def rows() -> Iterator[list[str]]:
-            hits = search(Terms.read(wanted.q)) if wanted.q else None
-            for row in shipment_rows(wanted, hits=hits, now=now, every_event=every_event):
-                yield csv_row(row, now=now)
-
-        return csv_stream(name, CSV_COLUMNS, rows())
-
-
-def _standing_chips(wanted: ShipmentFilter, counted: Facets, base: str) -> list[dict[str, Any]]:
-    chips: list[dict[str, Any]] = [
-        {"label": _("All"), "url": wanted.url(base, standing="", arriving="", unheard=False, exceptions=""),
-         "active": not (wanted.standing or wanted.arriving or wanted.unheard or wanted.exceptions)},
-    ]  # fmt: skip
-    for standing in Standing:
-        number = counted.standing.get(standing.value, 0)
-        active = wanted.standing == standing
-        seldom = standing in (Standing.NO_PROMISE, Standing.CANCELLED)
-        if seldom and not number and not active:
-            continue
-        url = wanted.url(base, standing="" if active else standing.value)
-        chips.append({"label": LABELS[standing], "url": url, "active": active, "count": capped(number, MOST_COUNTED)})
-    if wanted.arriving:
-        label = _("Expected within %(days)s") % {"days": wording.days(int(wanted.arriving))}
-        chips.append({"label": label, "url": wanted.url(base, arriving=""), "active": True})
-    if wanted.unheard:
-        chips.append({"label": _("Milestone overdue"), "url": wanted.url(base, unheard=False), "active": True})
-    if wanted.exceptions:
-        chips.append({"label": _("Open exceptions"), "url": wanted.url(base, exceptions=""), "active": True})
-    return chips
-
-
-def _menus(wanted: ShipmentFilter, counted: Facets, base: str) -> list[dict[str, Any]]:
-    """Filters with many values, each a list of links in a menu."""
-    status = [
-        {"label": label, "url": wanted.url(base, status=code), "active": wanted.status == code,
-         "count": capped(counted.status.get(code, 0), MOST_COUNTED)}
-        for code, label in wording.STATUSES.items()
-    ]  # fmt: skip
-    lanes = [
-        {"label": f"{origin} → {destination}", "url": wanted.url(base, lane=code), "active": wanted.lane == code,
-         "note": code}
-        for code, origin, destination in counted.lanes
-    ]  # fmt: skip
-    months = [
-        {"label": _month(text), "url": wanted.url(base, month=text), "active": wanted.month == text}
-        for text in counted.months
-    ]
-    named = (
-        (_("Status"), status, wanted.url(base, status=""), str(wording.STATUSES.get(wanted.status, ""))),
-        (_("Lane"), lanes, wanted.url(base, lane=""), wanted.lane),
-        (_("Promised in"), months, wanted.url(base, month=""), _month(wanted.month)),
-    )
-    return [
-        {"label": label, "items": items, "all_url": url, "chosen": chosen}
-        for label, items, url, chosen in named
-        if items
-    ]
-
-
-def _month(text: str) -> str:
-    if not text:
-        return ""
-    return date_as(date.fromisoformat(f"{text}-01"), pgettext("month and year, Django format letters", "F Y"))
-
-
-def _notes(terms: Terms, hits: Hits | None) -> list[dict[str, str]]:
-    """What the search did, where that is not plain from its rows."""
-    notes: list[dict[str, str]] = []
-    if hits is None:
-        return notes
-    if hits.unknown:
-        title = ngettext(
-            "%(count)d of %(all)d references was not found", "%(count)d of %(all)d references were not found",
-            len(hits.unknown),
-        ) % {"count": len(hits.unknown), "all": len(terms.listed)}  # fmt: skip
-        notes.append({"tone": "warn", "title": title, "text": ", ".join(hits.unknown)})
-    if terms.dropped:
-        text = _("A list may hold %(most)d references; the last %(dropped)d were left out.")
-        notes.append({"tone": "warn", "text": text % {"most": len(terms.listed), "dropped": terms.dropped}})
-    if hits.has_more:
-        text = _("More than %(most)d shipments match; type more of the reference.") % {"most": MOST_HITS}
-        notes.append({"tone": "info", "text": text})
-    elif hits.how == "starting":
-        notes.append({"tone": "info", "text": _("No reference is exactly this; these begin with it.")})
-    elif hits.how == "part":
-        notes.append({"tone": "info", "text": _("No reference begins with this; these contain it.")})
-    return notes
-
-
-def _empty(wanted: ShipmentFilter, base: str) -> dict[str, Any]:
-    if not wanted.is_narrowed:
-        return {"title": _("No shipments yet"),
-                "text": _("They appear here as soon as the first booking is made.")}  # fmt: skip
-    if not wanted.q:
-        return {"title": _("No shipment matches"), "text": _("Take a filter away to see more."),
-                "action": {"label": _("All shipments"), "url": base}}  # fmt: skip
-    return {
-        "title": _("No shipment matches %(q)s") % {"q": wanted.q},
-        "text": _("Any reference finds it: container, house or master bill, booking, purchase order; "
-                  "a part of four characters is enough."),
-        "action": {"label": _("All shipments"), "url": base},
-    }  # fmt: skip
+    def _sorts(self, wanted: ShipmentFilter, base: str) -> dict[str, tuple[str, str]]:
+        """The heads that sort: where each leads, and how the list is sorted by it now."""
+        heads = {}
+        for column, key in SORTED_BY.items():
+            falling, rising = wanted.order == f"-{key}", wanted.order == key
+            other = key if falling else f"-{key}"
+            if key == "ref" and not rising:
+                other = key  # names are read from their beginning
+            sort = "" if other == "-promised" else other
+            heads[column] = (wanted.url(base, sort=sort), "descending" if falling else "ascending" if rising else "")
+        return heads

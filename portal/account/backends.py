@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from portal.tenancy.models import User
 from portal.tenancy.selectors import membership_of
+
+_MEMBERSHIP: Final = "(select array[m.tenant_id, m.member_id] from plimsoll_membership(%s) m)"
 
 
 class EmailBackend(BaseBackend):
@@ -31,5 +34,6 @@ class EmailBackend(BaseBackend):
         return user if right and member is not None and user.is_active else None
 
     def get_user(self, user_id: int) -> User | None:
-        """The user of a session."""
-        return User.objects.filter(pk=user_id, is_active=True).first()
+        """The user of a session, with the membership as it is now: both are asked on every request (A7)."""
+        membership = RawSQL(_MEMBERSHIP, [user_id])  # noqa: S611 - a constant; the id is a parameter
+        return User.objects.filter(pk=user_id, is_active=True).annotate(membership=membership).first()

@@ -193,7 +193,7 @@ class Demo:
         add = self.supervisor.add
         add("web", [python, "-m", "gunicorn", "-k", "gthread", "--workers", "2", "--threads", "4", "--bind",
                     f"127.0.0.1:{port}", "--graceful-timeout", "5", "--no-control-socket",
-                    "portal.wsgi:application"], children)  # fmt: skip
+                    "--limit-request-line", "8190", "portal.wsgi:application"], children)  # fmt: skip
         add("dispatcher", [python, str(PROJECT / "manage.py"), "dispatcher"], children)
         add("scheduler", [*celery, "beat", "-s", str(self.folder / "beat"), "--pidfile=", "-l", "info"], children)
         worker = [*celery, "worker", "--without-gossip", "--without-mingle", "-l", "info"]

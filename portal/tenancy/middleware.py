@@ -6,6 +6,7 @@ Asks the membership anew on each request, so that a lost right takes effect at o
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
@@ -24,7 +25,7 @@ class ScopeMiddleware:
         """A signed-in user without an active membership is signed out."""
         request.member = None  # type: ignore[attr-defined]
         with no_tenant():
-            found = membership_of(request.user.pk) if request.user.is_authenticated else None
+            found = _membership(request.user) if request.user.is_authenticated else None
             if found is None:
                 if request.user.is_authenticated:
                     logout(request)
@@ -33,3 +34,10 @@ class ScopeMiddleware:
         with as_tenant(tenant_id):
             request.member = member_get(member_id)  # type: ignore[attr-defined]
             return self.get_response(request)
+
+
+def _membership(user: Any) -> tuple[int, int] | None:
+    """(tenant id, member id): the sign-in's back end asked for it with the user, for this request."""
+    if hasattr(user, "membership"):
+        return None if user.membership is None else (int(user.membership[0]), int(user.membership[1]))
+    return membership_of(user.pk)

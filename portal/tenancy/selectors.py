@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import Subquery
 
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.models import Installation, Member, Tenant
@@ -66,8 +67,10 @@ def tenant_zone() -> ZoneInfo:
 
 
 def member_get(member_id: int) -> Member | None:
-    """An active member of the entered scope with the user attached."""
-    return Member.objects.select_related("user", "tenant").filter(pk=member_id, is_active=True).first()
+    """An active member of the entered scope with the user attached, and `brand`, what every page is headed with."""
+    brand = Subquery(Installation.objects.filter(pk=1).values("name"))
+    found = Member.objects.select_related("user", "tenant").annotate(brand=brand)
+    return found.filter(pk=member_id, is_active=True).first()
 
 
 def operator_exists() -> bool:

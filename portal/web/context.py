@@ -15,10 +15,10 @@ from portal.web.nav import nav_for, search_for
 def shell(request: HttpRequest) -> dict[str, Any]:
     """brand, member, nav; a page without a person has no navigation."""
     member = getattr(request, "member", None)
-    found = installation()
+    name = getattr(member, "brand", None) or getattr(installation(), "name", "")
     at = clock.now()
     return {
-        "brand": {"name": found.name if found else "Plimsoll", "accent": ""},
+        "brand": {"name": name or "Plimsoll", "accent": ""},
         "member": member,
         "nav": nav_for(request, member, at) if member is not None else [],
         "search_url": search_for(member, at) if member is not None else "",

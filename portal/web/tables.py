@@ -161,17 +161,18 @@ class LeanTable(tables.Table):
     def lines(self) -> Iterator[SafeString]:
         """The rows as HTML; escaping happens once a cell, in the cell's own format."""
         names: list[str] = []
-        pattern = ["<tr data-href>"]
+        pattern = ["<tr>"]  # the ends of rows and cells are left out, as HTML allows: they are a tenth of the page
         for column in self.columns:
             css = column.attrs["td"].get("class") or ""
             names.append(column.name)
             if "cell-title" in css:
-                pattern.append(f'<th scope="row" class="{css}">{{}}</th>')
+                pattern.append(f'<th scope="row" class="{css}">{{}}')
             else:
                 label = format_html(' data-label="{}"', column.header).replace("{", "{{").replace("}", "}}")
+                label = "" if "cell-status" in css else label  # on a card its badge stands without its column's name
                 named = f' class="{css}"' if css else ""
-                pattern.append(f"<td{named}{label}>{{}}</td>")
-        line = "".join([*pattern, "</tr>"])
+                pattern.append(f"<td{named}{label}>{{}}")
+        line = "".join(pattern)
         cells = [getattr(self, f"cell_{name}") for name in names]
         for row in self.data:
             # every value went through conditional_escape, the pattern is our own

@@ -30,15 +30,19 @@ from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.dcsaevents import event_id
 from tracking.dcsaquery import SubscriptionAsked
+from tracking.filters import ShipmentFilter
 from tracking.models import BatchAction, ExceptionCase, Quarantined, SightingRow
 from tracking.services import (
     Entry,
     batch_start,
     entry_record,
     evidence_store,
+    export_ask,
+    export_build,
     subscription_create,
     upload_begin,
     upload_import,
+    view_save,
 )
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -154,6 +158,14 @@ def _objects(side: Side) -> None:
         side.objects["tracking:evidence:evidence"] = file.public_id
         by_hand = Entry(code="GTOT", local="2026-02-18T10:00", place="NLRTM", laden=True, evidence=file.public_id)
         entry_record(shipment=side.shipment, entry=by_hand, at=NOW, actor="OPS")
+        side.objects["tracking:follow:public_id"] = side.shipment.public_id
+        view = view_save(owner=side.account.member, name="Late", wanted=ShipmentFilter(standing="late"), shared=False,
+                         default_for="", at=NOW)  # fmt: skip
+        side.objects["tracking:view:public_id"] = view.public_id
+        file = export_ask(member=side.account.member, wanted=ShipmentFilter(), total=1, at=clock.now())
+        export_build(public_id=file.public_id, at=clock.now())
+        for page in ("export", "export_file"):
+            side.objects[f"tracking:{page}:public_id"] = file.public_id
         side.objects["people:member:public_id"] = side.account.member.public_id
         key, _text = key_create(label="spare", at=clock.now())
         side.objects["people:key_revoke:public_id"] = key.public_id

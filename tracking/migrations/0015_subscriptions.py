@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('tenancy', '0003_session_epoch'),
-        ('tracking', '0012_touched'),
+        ('tracking', '0014_views'),
     ]
 
     operations = [

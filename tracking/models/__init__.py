@@ -31,6 +31,13 @@ from tracking.models.exceptions import (
     StepKind,
     Told,
 )
+from tracking.models.lists import (
+    DefaultFor,
+    Export,
+    ExportState,
+    Follow,
+    SavedView,
+)
 from tracking.models.messages import (
     BatchAction,
     InboundMessage,
@@ -91,6 +98,7 @@ __all__ = [
     "CaseState",
     "CommitmentRow",
     "Container",
+    "DefaultFor",
     "DwellNorm",
     "EtaRow",
     "EventPush",
@@ -99,6 +107,9 @@ __all__ = [
     "ExceptionCase",
     "ExceptionNotice",
     "ExceptionStep",
+    "Export",
+    "ExportState",
+    "Follow",
     "HeardFrom",
     "InboundMessage",
     "InboxFault",
@@ -123,6 +134,7 @@ __all__ = [
     "Reference",
     "ReferenceKind",
     "Resolution",
+    "SavedView",
     "SecretIn",
     "Shipment",
     "SightingRow",

@@ -67,8 +67,18 @@ class Shipment(TenantOwned):
             models.Index(fields=["tenant", "lane", "due_at", "id"], name="shipment_by_lane"),
             models.Index(fields=["tenant", "status", "due_at", "id"], name="shipment_by_status"),
             models.Index(fields=["tenant", "punctuality", "due_at", "id"], name="shipment_by_punctuality"),
-            models.Index(fields=["tenant", "due_period", "id"], name="shipment_by_period"),
             models.Index(fields=["tenant", "look_at"], condition=Q(look_at__isnull=False), name="shipment_by_look"),
+            models.Index(fields=["tenant", "due_period", "due_at", "id"], name="shipment_by_month"),
+            # each filter of the list ends in its order, so that a page costs the same in a small and a large account
+            models.Index(fields=["tenant", "milestone", "due_at", "id"], name="shipment_by_milestone"),
+            models.Index(fields=["tenant", "pol", "due_at", "id"], name="shipment_by_pol"),
+            models.Index(fields=["tenant", "pod", "due_at", "id"], name="shipment_by_pod"),
+            models.Index(fields=["tenant", "carrier", "due_at", "id"], name="shipment_by_carrier"),
+            models.Index(fields=["tenant", "branch", "due_at", "id"], name="shipment_by_branch"),
+            models.Index(fields=["tenant", "vertical", "due_at", "id"], name="shipment_by_vertical"),
+            # and each order has its own
+            models.Index(fields=["tenant", "eta_at", "id"], name="shipment_by_eta"),
+            models.Index(fields=["tenant", "last_heard_at", "id"], name="shipment_by_heard"),
         ]
 
     def __str__(self) -> str:

@@ -80,12 +80,31 @@
     next.scrollIntoView({ block: "nearest" });
   }
 
+  /* ----- Lists: what is ticked is what the buttons below mean; x ticks the row that is looked at. ----- */
+  function tick() {
+    const box = document.activeElement?.closest("tr")?.querySelector(".cell-title > input");
+    if (box) box.checked = !box.checked;
+  }
+  function tickAll(all) {
+    for (const box of all.form.querySelectorAll(".cell-title > input")) box.checked = all.checked;
+  }
+
+  /* A list of references that is pasted into a search box keeps its lines apart, as commas. */
+  function pasteList(event) {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (!/[\r\n\t]/.test(text.trim())) return;
+    event.preventDefault();
+    const box = event.target;
+    box.setRangeText(text.trim().split(/[\r\n\t]+/).map((part) => part.trim()).filter(Boolean).join(", "), box.selectionStart, box.selectionEnd, "end");
+  }
+
   /* ----- Keys ----- */
   let before = "";
   const keys = {
     "/": () => document.querySelector("[data-search]")?.focus(),
     j: () => rowMove(1),
     k: () => rowMove(-1),
+    x: tick,
     t: timesNext,
     "[": () => document.querySelector('a[rel="prev"]')?.click(),
     "]": () => document.querySelector('a[rel="next"]')?.click(),
@@ -121,10 +140,13 @@
     else if (button?.matches("[data-help]")) keys["?"]();
     else if (button?.matches("[data-print]")) window.print();
     else {
-      const row = el.closest("tr[data-href]");
+      const row = el.closest("tr[data-href], [data-rows] > tr");
       if (row && !el.closest("a, button, input, label, select, summary") && !String(getSelection())) row.querySelector(".rowlink")?.click();
     }
   });
+
+  document.addEventListener("change", (event) => event.target.matches("[data-tick-all]") && tickAll(event.target));
+  document.addEventListener("paste", (event) => event.target.matches?.("input[type=search]") && pasteList(event));
 
   /* A step that must not be taken twice: the second press finds its button asleep. */
   document.addEventListener("submit", (event) => {
@@ -139,7 +161,7 @@
   });
 
   function dress(within) {
-    for (const el of within.querySelectorAll("[data-theme-toggle], [data-copy], [data-times], [data-help], [data-print]")) el.hidden = false;
+    for (const el of within.querySelectorAll("[data-theme-toggle], [data-copy], [data-times], [data-help], [data-print], .bulk-all")) el.hidden = false;
     timesShow(within);
   }
   dress(document);
