@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 
 from portal.lib import clock
@@ -18,6 +19,7 @@ from tiers.promises.services import subscription_open
 from tiers.promises.types import Tier
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("H7", "A5")]
+WAIT = 90_000  # ms, for processes that have only begun to start
 QUICK = {"OUTBOX_LEASE_SECONDS": "3", "OUTBOX_AGAIN_SECONDS": "2"}
 
 
@@ -28,7 +30,11 @@ def outward() -> Iterator[tuple[str, Receiver]]:
     address = f"http://127.0.0.1:{port}"
     with Receiver() as receiver:
         own = {"PUBLIC_URL": address, **QUICK, **receiver.environment}
-        started = [processes.web(port, **own), processes.worker(**own), processes.dispatcher(**own)]
+        started = [
+            processes.web(port, **own),
+            processes.dispatcher(**own),
+            processes.worker(pool="threads", concurrency=2, queue=settings.CALLS_QUEUE, **own),
+        ]
         with processes.running(*started):
             processes.wait_for(lambda: answers(f"{address}/readyz"), seconds=40, what="the portal")
             yield address, receiver
@@ -56,13 +62,13 @@ def test_a_manager_connects_a_system_without_help(
     assert "Nothing is sent to it yet" in desk.text()
     receiver.answers = [say(401, b"who are you?")]
     page.get_by_role("button", name="Send a signed ping").click()
-    page.get_by_text("answered 401").first.wait_for(timeout=30_000)  # the page looks again by itself
+    page.get_by_text("answered 401").first.wait_for(timeout=WAIT)  # the page looks again by itself
     page.get_by_role("button", name="Send a signed ping").click()
-    page.get_by_role("heading", name="TMS").get_by_text("Active").wait_for(timeout=30_000)
+    page.get_by_role("heading", name="TMS").get_by_text("Active").wait_for(timeout=WAIT)
     ping = receiver.heard[-1]
     assert verifier()(secret, ping.headers, ping.body) == ping.id
     page.get_by_role("button", name="Send the example").click()
-    page.get_by_text("Delivered").first.wait_for(timeout=30_000)
+    page.get_by_text("Delivered").first.wait_for(timeout=WAIT)
     assert receiver.heard[-1].json()["test"] is True
     for size, scheme in ((WIDE, "light"), (NARROW, "dark")):
         desk.look(size, scheme)
