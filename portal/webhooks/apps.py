@@ -14,12 +14,14 @@ class WebhooksConfig(AppConfig):
         """Registers with the outbox and the shell."""
         from portal.outbox.services import ask_who_listens_of
         from portal.tenancy.models import Role
-        from portal.web.home import gauges_register
+        from portal.web.home import HomePart, gauges_register, home_register
         from portal.web.nav import NavItem, nav_register
         from portal.web.policy import Policy
+        from portal.webhooks import home
         from portal.webhooks.selectors import listening, webhook_gauges
 
         ask_who_listens_of(listening)
         gauges_register(webhook_gauges)
+        home_register(HomePart(key="webhooks", order=450, for_staff=False, fill=home.customer))
         managers = Policy(who=frozenset({Role.MANAGER.value}), entitlement="webhooks")
         nav_register(NavItem(_("Settings"), _("Webhooks"), "webhooks:endpoints", "message", managers, 925))

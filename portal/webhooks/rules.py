@@ -29,6 +29,8 @@ SLOW_MS: Final = 2_000
 AT_ONCE: Final = 4  # requests in flight to one endpoint
 AT_ONCE_SLOW: Final = 1  # to one that failed last, or took its time: it must not hold the others up (H5)
 AT_ONCE_TENANT: Final = 8
+QUICK_MS: Final = 50
+LEAST_TURN, LONGEST_TURN = 0.5, 900.0  # seconds
 _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -83,6 +85,12 @@ def next_wait(tries: int, *, spread: Callable[[float, float], float]) -> timedel
 def at_once(*, failing: bool, last_ms: int) -> int:
     """How many requests may be in flight to an endpoint, by how it answered last."""
     return AT_ONCE_SLOW if failing or last_ms > SLOW_MS else AT_ONCE
+
+
+def turn_wait(*, crowd: int, last_ms: int, allowed: int, spread: Callable[[float, float], float]) -> timedelta:
+    """When one of `crowd` that wait for an endpoint asks again: spread over the time that it needs for all of them."""
+    drained = crowd * max(last_ms, QUICK_MS) / 1_000 / allowed
+    return timedelta(seconds=min(max(LEAST_TURN, drained * spread(0.1, 1.2)), LONGEST_TURN))
 
 
 def excerpt(body: bytes) -> str:

@@ -16,6 +16,7 @@ from portal.webhooks.models import (
     OPEN_STATES,
     DeliveryState,
     EndpointState,
+    OffReason,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
@@ -39,6 +40,12 @@ def endpoint_get(public_id: str) -> WebhookEndpoint:
     if found is None:
         raise NotFound
     return found
+
+
+def endpoints_in_trouble() -> list[WebhookEndpoint]:
+    """Those that we switched off, and those that take nothing now."""
+    failing = Q(state=EndpointState.ACTIVE, failing_since__isnull=False)
+    return list(endpoints_kept().filter(failing | Q(off_reason__in=(OffReason.GONE, OffReason.FAILING))).order_by("pk"))
 
 
 def listening() -> frozenset[str]:

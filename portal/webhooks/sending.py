@@ -45,8 +45,6 @@ MOST_READ: Final = 64 * 1024
 PAUSED_WAIT: Final = timedelta(seconds=30)
 ENTITLEMENT: Final = "webhooks"
 _COUNTED: Final = 4_000  # of those that wait; more wait no longer
-_LONGEST_TURN: Final = 900.0
-_PER_TURN: Final = 0.25  # seconds for each that waits too
 _HOLD_SPREAD: Final = 20.0
 
 declare("webhooks.after_claim", "a delivery is claimed, the endpoint not called")
@@ -138,7 +136,7 @@ def _await_turn(endpoint: WebhookEndpoint, at: datetime) -> None:
 
 
 def _await_room(endpoint: WebhookEndpoint, at: datetime) -> None:
-    """TryAgain when as many requests are in flight as may be; the more wait, the later, so that they do not crowd."""
+    """TryAgain when as many requests are in flight as may be."""
     live = WebhookDelivery.objects.filter(state=DeliveryState.SENDING, lease_until__gt=Now())
     flying = dict(live.values("endpoint_id").order_by().annotate(n=Count("id")).values_list("endpoint_id", "n"))
     allowed = rules.at_once(failing=endpoint.failing_since is not None, last_ms=endpoint.last_ms)
@@ -146,8 +144,8 @@ def _await_room(endpoint: WebhookEndpoint, at: datetime) -> None:
         return
     waiting = WebhookDelivery.objects.filter(endpoint=endpoint, state=DeliveryState.WAITING, next_at__lte=at)
     crowd = waiting.values("pk")[:_COUNTED].count()
-    wait = min(max(1.0, crowd * _PER_TURN), _LONGEST_TURN) * _random.uniform(0.5, 1.5)
-    raise TryAgain("as many requests are in flight as may be", due_at=at + timedelta(seconds=wait))
+    wait = rules.turn_wait(crowd=crowd, last_ms=endpoint.last_ms, allowed=allowed, spread=_random.uniform)
+    raise TryAgain("as many requests are in flight as may be", due_at=at + wait)
 
 
 # --- send ---
@@ -158,7 +156,10 @@ def _send(held: _Held, at: datetime) -> datetime | None:
     reason = _why_not(held, at)
     if reason:
         with transaction.atomic():
-            _move(held, state=DeliveryState.UNSENT, reason=reason, ended_at=at, changed_at=at, lease_until=None)
+            _move(
+                held, state=DeliveryState.UNSENT, reason=reason, ended_at=at, changed_at=at, lease_until=None,
+                attempts=F("attempts") - 1, tries=F("tries") - 1,
+            )  # fmt: skip
         return None
     tried = _ask(held, at)
     fault("webhooks.after_answer")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 
 from portal.lib.egress import EgressRefused
 from portal.tenancy.context import as_tenant
@@ -142,6 +142,43 @@ def test_what_was_missed_while_off_is_kept_and_sent_when_a_person_says_so(acme: 
     assert [one.body for one in again] == [first.body], "the same id and the same bytes"
     details = [row.details["messages"] for row in audited(acme, "webhook.replayed")]
     assert details == [2, 0, 2]
+
+
+@pytest.mark.req("H7")
+@pytest.mark.parametrize("step", ["off", "moved", "removed"])
+def test_an_answer_that_comes_after_a_person_has_decided_switches_nothing_on(
+    acme: Account, receiver: Receiver, step: str
+) -> None:
+    made, _secret = active(acme, receiver.url)
+
+    def meanwhile(http: object) -> None:
+        with as_tenant(acme.pk):
+            now = WebhookEndpoint.objects.get(pk=made.pk)
+            if step == "off":
+                services.endpoint_disable(endpoint=now, actor="test", at=AT)
+            elif step == "moved":
+                services.endpoint_change(
+                    endpoint=now, label="TMS", url=receiver.url + "/new", kinds=now.kinds, actor="test", at=AT
+                )
+            else:
+                services.endpoint_remove(endpoint=now, actor="test", at=AT)
+        connections.close_all()
+        say(200)(http)  # type: ignore[arg-type]
+
+    receiver.answers = [meanwhile]
+    tell(acme, FACT)
+    run(acme)
+    assert [row.state for row in deliveries(acme)] == [DeliveryState.DONE], "it was taken all the same"
+    after = fresh(acme, made)
+    assert after.state == (EndpointState.UNVERIFIED if step == "moved" else EndpointState.DISABLED)
+    assert after.verified_at == (None if step == "moved" else AT)
+    with as_tenant(acme.pk):
+        if step == "moved":
+            receiver.answers = [meanwhile]  # a ping to the address before says nothing about the one after
+            WebhookEndpoint.objects.filter(pk=made.pk).update(url=receiver.url)
+            ping_send(endpoint=after, at=AT)
+    run(acme)
+    assert fresh(acme, made).state == after.state
 
 
 @pytest.mark.req("H4")

@@ -155,6 +155,8 @@ def test_an_endpoint_that_we_switched_off_says_why_and_what_to_do(
     receiver.answers = [say(410, b"<b>moved</b>")]
     tell(acme, replace(MilestoneReached.example(), occurred_at=now), at=now)
     run(acme, now)
+    assert "Webhook endpoint “TMS” is off" in page(manager, "/")
+    assert "is off" not in page(client_of(acme.member), "/"), "not a member's to mend"
     shown = page(manager, f"{HERE}/{made.public_id}")
     assert "It answered 410" in shown and "was not delivered" in shown
     (row,) = deliveries(acme)
