@@ -14,14 +14,23 @@ from typing import Any, Final
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
 from portal.tenancy.context import no_tenant, scope
 from portal.web.tables import Cursor, Page, instant_of, keyset_page
 from tracking.filters import ShipmentFilter
 from tracking.milestones import chain, critical_five
-from tracking.models import Container, Evidence, MilestoneRow, Place, Shipment
+from tracking.models import (
+    Container,
+    EventPush,
+    EventSubscription,
+    Evidence,
+    MilestoneRow,
+    Place,
+    PushState,
+    Shipment,
+)
 from tracking.search import Hits
 from tracking.standing import Standing
 from tracking.types import FinalMilestone, Load
@@ -280,3 +289,14 @@ def home_latest(*, most: int, every_event: bool) -> list[dict[str, Any]]:
 def evidence_of(shipment: Shipment, public_id: str) -> Evidence | None:
     """A file that proves an entry about this shipment, or None."""
     return Evidence.objects.filter(shipment=shipment, public_id=public_id).first()
+
+
+def subscriptions_all() -> list[EventSubscription]:
+    """The account's subscriptions, the newest first, each with how many callbacks wait (`waiting`)."""
+    waiting = Count("pushes", filter=Q(pushes__state=PushState.WAITING))
+    return list(EventSubscription.objects.annotate(waiting=waiting).order_by("-created_at", "-id"))
+
+
+def pushes_newest(most: int) -> list[EventPush]:
+    """The account's newest callbacks, without their bodies."""
+    return list(EventPush.objects.select_related("subscription").defer("body").order_by("-id")[:most])

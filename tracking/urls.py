@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracking import api, dcsa_views, entry_views, shipment_views, views
+from tracking import api, dcsa_views, entry_views, shipment_views, subscription_views, views
 
 app_name = "tracking"
 urlpatterns = [
@@ -22,6 +22,7 @@ urlpatterns = [
         name="ingest_acknowledgement",
     ),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),
+    path("settings/subscriptions", subscription_views.Subscriptions.as_view(), name="subscriptions"),
     path("dcsa/tnt/v2/events", dcsa_views.Events.as_view(), name="dcsa_events"),
     path("dcsa/tnt/v2/events/<str:event_id>", dcsa_views.Event.as_view(), name="dcsa_event"),
     path("dcsa/tnt/v2/event-subscriptions", dcsa_views.Subscriptions.as_view(), name="dcsa_subscriptions"),

@@ -186,7 +186,7 @@ def subscription_end(subscription: EventSubscription, *, because: str, why: str,
         SubscriptionEnded(
             occurred_at=at, subscription=str(subscription.subscription_id), address=subscription.callback_url[:300],
             because=because, why=why[:300], since=_local(subscription.failing_since or at), waiting=waiting,
-            path="/settings/keys",
+            path="/settings/subscriptions",
         ),
         at=at,
     )  # fmt: skip
