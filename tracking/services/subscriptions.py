@@ -21,6 +21,7 @@ from portal.tenancy.keys import KnownKey
 from portal.tenancy.models import Tenant
 from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import SYSTEM, audit
+from tiers.promises.entitlements.read_api import READ_API
 from tracking.dcsaevents import Json, bundle
 from tracking.dcsaquery import SubscriptionAsked, filters_of
 from tracking.facts import SubscriptionEnded
@@ -31,7 +32,7 @@ from tracking.published import events_of_message
 MOST: Final = 50  # subscriptions of an account
 BUNDLE: Final = 100  # events of one callback
 SEND: Final = "tracking.push"  # work: send what waits for one subscription
-ENTITLEMENT: Final = "read_api"
+ENTITLEMENT: Final = READ_API.key
 _HOURS: Final = 3_600
 
 
