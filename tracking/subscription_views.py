@@ -54,7 +54,7 @@ def _row(row: EventSubscription, zone: Any) -> dict[str, Any]:
         (_("Subscription"), str(row.subscription_id)),
     )
     return {
-        "address": row.callback_url, "state": _state(row), "trouble": _trouble(row),
+        "address": row.address, "state": _state(row), "trouble": _trouble(row),
         "facts": [{"label": label, "value": value} for label, value in said if value],
     }  # fmt: skip
 
@@ -96,7 +96,7 @@ def _push(row: EventPush) -> dict[str, Any]:
     words = _("Trying again") if state == PushState.WAITING and row.attempts else state.label
     answer = _("no Read API at that time") if row.answer == "not_entitled" else row.answer
     return {
-        "at": row.tried_at or row.ended_at or row.created_at, "address": row.subscription.callback_url,
+        "at": row.tried_at or row.ended_at or row.created_at, "address": row.subscription.address,
         "events": row.events, "attempts": row.attempts, "tone": tone, "label": words,
         "answer": answer or (f"HTTP {row.status}" if row.status else ""),
     }  # fmt: skip

@@ -119,7 +119,7 @@ def _locked(text: str) -> EventSubscription:
 
 def _audit(what: str, about: EventSubscription, key: KnownKey, at: datetime) -> None:
     audit(action=f"subscription.{what}", actor=key.label, at=at, object_type="subscription",
-          object_id=str(about.subscription_id), details={"callback_url": about.callback_url, "key": key.public_id,
+          object_id=str(about.subscription_id), details={"address": about.address, "key": key.public_id,
                                                          "filters": about.filters})  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def subscription_end(subscription: EventSubscription, *, because: str, why: str,
     waiting = EventPush.objects.filter(subscription=subscription, state=PushState.WAITING).count()
     emit(
         SubscriptionEnded(
-            occurred_at=at, subscription=str(subscription.subscription_id), address=subscription.callback_url[:300],
+            occurred_at=at, subscription=str(subscription.subscription_id), address=subscription.address[:300],
             because=because, why=why[:300], since=_local(subscription.failing_since or at), waiting=waiting,
             path="/settings/subscriptions",
         ),
