@@ -30,6 +30,7 @@ from portal.tenancy.keys import KeyRefused, KnownKey, key_of_request
 from portal.tenancy.selectors import tenant_current
 from portal.web.middleware import BUSY
 from portal.web.policy import READ_KEY, Policy, entitled
+from tiers.promises.entitlements.read_api import READ_API
 from tracking import dcsaquery, strictjson
 from tracking.api import MachineView
 from tracking.dcsaevents import API_VERSION, instant
@@ -86,7 +87,7 @@ class StandardView(MachineView):
         if not tenant_current().is_active:
             raise KeyRefused
         if not entitled(ENTITLEMENT, self.at):
-            raise NotEntitled(label="Read API")
+            raise NotEntitled(label=READ_API.label)
         asked = request.headers.get("API-Version")
         if asked is not None and asked.strip() != "2":
             raise QueryRefused([AskedWrong("unsupportedVersion", "API-Version holds the major version only: 2.")])

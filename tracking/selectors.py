@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
 from portal.tenancy.context import no_tenant
@@ -22,11 +22,14 @@ from tracking.milestones import chain, critical_five
 from tracking.models import (
     CaseState,
     Container,
+    EventPush,
+    EventSubscription,
     Evidence,
     ExceptionCase,
     Follow,
     MilestoneRow,
     Place,
+    PushState,
     Reference,
     ReferenceKind,
     SavedView,
@@ -366,3 +369,14 @@ def home_latest(*, most: int, every_event: bool) -> list[dict[str, Any]]:
 def evidence_of(shipment: Shipment, public_id: str) -> Evidence | None:
     """A file that proves an entry about this shipment, or None."""
     return Evidence.objects.filter(shipment=shipment, public_id=public_id).first()
+
+
+def subscriptions_all() -> list[EventSubscription]:
+    """The account's subscriptions, the newest first, each with how many callbacks wait (`waiting`)."""
+    waiting = Count("pushes", filter=Q(pushes__state=PushState.WAITING))
+    return list(EventSubscription.objects.annotate(waiting=waiting).order_by("-created_at", "-id"))
+
+
+def pushes_newest(most: int) -> list[EventPush]:
+    """The account's newest callbacks, without their bodies."""
+    return list(EventPush.objects.select_related("subscription").defer("body").order_by("-id")[:most])

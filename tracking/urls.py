@@ -14,6 +14,7 @@ from tracking import (
     read_api,
     saved_views,
     shipment_views,
+    subscription_views,
     views,
 )
 
@@ -51,6 +52,7 @@ urlpatterns = [
     path("api/v1/shipments/<str:public_id>/events", read_api.Events.as_view(), name="api_events"),
     path("api/v1/shipments/<str:public_id>/events/<int:number>", read_api.Event.as_view(), name="api_event"),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),
+    path("settings/subscriptions", subscription_views.Subscriptions.as_view(), name="subscriptions"),
     path("dcsa/tnt/v2/events", dcsa_views.Events.as_view(), name="dcsa_events"),
     path("dcsa/tnt/v2/events/<str:event_id>", dcsa_views.Event.as_view(), name="dcsa_event"),
     path("dcsa/tnt/v2/event-subscriptions", dcsa_views.Subscriptions.as_view(), name="dcsa_subscriptions"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from portal.tenancy.keys import key_create, key_revoke
 from tests import cast
 from tests.contracts.test_query_counts import asked
 from tests.doors import client_of
+from tests.servers import ROOT
 from tests.tracking import outward
 from tests.tracking.dcsa_schema import DOCUMENT, check, check_event
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take, vessel
@@ -105,6 +107,16 @@ def test_the_schema_can_say_no() -> None:
             check_event({k: v for k, v in event.items() if k != name})
     with pytest.raises(fastjsonschema.JsonSchemaException):
         check_event(event | {"equipmentEventTypeCode": "AVPU"})
+
+
+def test_what_the_document_of_ours_shows_is_true() -> None:
+    """docs/dcsa.md: its event fits the schema, its parameters are those that are read."""
+    page_of_ours = (ROOT / "docs" / "dcsa.md").read_text()
+    (shown,) = re.findall(r"```json\n(.*?)```", page_of_ours, flags=re.DOTALL)
+    check_event(json.loads(shown))
+    table = page_of_ours.split("## Events", 1)[1].split("### What an event says", 1)[0]
+    for name in set(DOCUMENT["operations"]["GET /v2/events"]["parameters"]):
+        assert f"`{name}`" in table, name
 
 
 # --- how an event is written ---

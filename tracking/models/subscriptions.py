@@ -46,6 +46,11 @@ class EventSubscription(TenantOwned):
             models.Index(fields=["tenant", "next_at"], name="eventsubscription_due", condition=Q(is_active=True)),
         ]
 
+    @property
+    def address(self) -> str:
+        """Where it sends to, as it may be shown: without the query, in which a receiver may have put a secret."""
+        return self.callback_url.partition("?")[0]
+
 
 class PushState(models.TextChoices):
     """Where a callback stands."""

@@ -21,6 +21,7 @@ from portal.tenancy.keys import KnownKey
 from portal.tenancy.models import Tenant
 from portal.tenancy.selectors import tenant_zone
 from portal.tenancy.services import SYSTEM, audit
+from tiers.promises.entitlements.read_api import READ_API
 from tracking.dcsaevents import Json, bundle
 from tracking.dcsaquery import SubscriptionAsked, filters_of
 from tracking.facts import SubscriptionEnded
@@ -31,7 +32,7 @@ from tracking.published import events_of_message
 MOST: Final = 50  # subscriptions of an account
 BUNDLE: Final = 100  # events of one callback
 SEND: Final = "tracking.push"  # work: send what waits for one subscription
-ENTITLEMENT: Final = "read_api"
+ENTITLEMENT: Final = READ_API.key
 _HOURS: Final = 3_600
 
 
@@ -118,7 +119,7 @@ def _locked(text: str) -> EventSubscription:
 
 def _audit(what: str, about: EventSubscription, key: KnownKey, at: datetime) -> None:
     audit(action=f"subscription.{what}", actor=key.label, at=at, object_type="subscription",
-          object_id=str(about.subscription_id), details={"callback_url": about.callback_url, "key": key.public_id,
+          object_id=str(about.subscription_id), details={"address": about.address, "key": key.public_id,
                                                          "filters": about.filters})  # fmt: skip
 
 
@@ -184,9 +185,9 @@ def subscription_end(subscription: EventSubscription, *, because: str, why: str,
     waiting = EventPush.objects.filter(subscription=subscription, state=PushState.WAITING).count()
     emit(
         SubscriptionEnded(
-            occurred_at=at, subscription=str(subscription.subscription_id), address=subscription.callback_url[:300],
+            occurred_at=at, subscription=str(subscription.subscription_id), address=subscription.address[:300],
             because=because, why=why[:300], since=_local(subscription.failing_since or at), waiting=waiting,
-            path="/settings/keys",
+            path="/settings/subscriptions",
         ),
         at=at,
     )  # fmt: skip
