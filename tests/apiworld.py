@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import requests
 
 from portal.lib import clock
 from portal.tenancy.context import as_tenant
 from portal.tenancy.keys import key_create
 from tests import cast
 from tests.doors import client_of
+from tests.processes import free_port, running, wait_for, web
 from tests.tiers import world as promises
 from tests.tracking.messages import source
 from tests.tracking.pages import journey, many
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
+
+
+@contextmanager
+def serving(**environment: str) -> Iterator[str]:
+    """The address of a server of its own, for the block."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+
+    def up() -> bool:
+        try:
+            return requests.get(f"{address}/healthz", timeout=5).status_code == 200
+        except requests.RequestException:  # not bound yet, or bound and still loading
+            return False
+
+    with running(web(port, **environment)):
+        wait_for(up, seconds=60, what="the server")
+        yield address
 
 
 @dataclass

@@ -19,7 +19,7 @@ class AccountConfig(AppConfig):
         from portal.tenancy.models import Role
         from portal.web.home import HomePart, home_register
         from portal.web.nav import NavItem, nav_register
-        from portal.web.policy import Policy, staff
+        from portal.web.policy import Policy, customers, staff
         from portal.web.stepup import ask_step_up_of
 
         ask_step_up_of(step_up_ask)
@@ -30,6 +30,7 @@ class AccountConfig(AppConfig):
         nav_register(
             NavItem(section, _("Members"), "people:members", "users", managers, 910),
             NavItem(section, _("API keys"), "people:keys", "key", managers, 920),
+            NavItem(section, _("API reference"), "web:api_docs", "document", customers(entitlement="read_api"), 925),
             NavItem(section, _("Audit trail"), "people:audit", "log", managers, 930),
             NavItem(section, _("Staff"), "ops:people_staff_members", "users", staff(Role.ADMIN), 910),
             NavItem(section, _("Audit trail"), "ops:people_audit", "log", staff(Role.ADMIN), 930),

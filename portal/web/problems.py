@@ -26,6 +26,8 @@ def correlation_id(request: HttpRequest) -> str:
 def wants_json(request: HttpRequest) -> bool:
     """Systems get problem+json: under the machine doors, or when asked for."""
     path = request.path
+    if path.startswith("/api/v1/docs"):
+        return False  # pages for people
     return path.startswith(("/api/", "/ingest/", "/dcsa/")) or "application/json" in request.headers.get("Accept", "")
 
 

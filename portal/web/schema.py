@@ -147,7 +147,7 @@ class ApiSchema(AutoSchema):
 
     def _list(self, item: dict[str, Any]) -> dict[str, Any]:
         cursor = {"type": ["string", "null"]}
-        properties: dict[str, Any] = {"items": {"type": "array", "items": item}}
+        properties: dict[str, Any] = {"items": {"type": "array", "items": item, "description": "What was asked for."}}
         if isinstance(self.door, ListApiView):
             properties["next"] = {**cursor, "description": "`cursor` of the page after this one; null: the last."}
             properties["previous"] = {**cursor, "description": "`cursor` of the page before this one; null: the first."}

@@ -324,6 +324,8 @@ def _value(world: World, route: Route, name: str, side: Side | None, relation: s
         return "zz"  # a reset link is a secret of its own: every made-up one is refused alike
     if name in ("kind", "code") and "tracking_code" in route.name:  # lists that belong to the operator alone
         return {"kind": "places", "code": "NLRTM"}[name] if relation == "own" else "nothing-here"
+    if name == "operation":
+        return "shipments" if relation == "own" else "nothing-here"  # the same for everybody
     if name == "number":
         known = "3" if route.name.endswith("_withdraw") else "1"  # the third event was entered by hand
         return known if side is not None else "999999"

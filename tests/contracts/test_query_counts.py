@@ -7,10 +7,13 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from portal.lib import clock
+from portal.lib.periods import Month
 from portal.tenancy.context import OPERATOR_ID
 from portal.tenancy.models import Role
 from tests import cast
+from tests.apiworld import key_of
 from tests.doors import client_of
+from tests.tiers.world import close, month, premium
 from tests.tracking.messages import box, equipment, shipment, source, take
 from tests.tracking.pages import NOW, journey, many, tiered
 
@@ -42,6 +45,51 @@ def test_a_list_asks_as_often_for_sixty_rows_as_for_ten(acme, globex, address: s
         counts.append(len(asked(client, address)))
     assert counts[0] == counts[1]
     assert counts[0] <= _BOUNDS[address]
+
+
+# the key, its account, the count of calls; what the account may; the page, its places, its boxes
+_API_BOUNDS = {"/api/v1/shipments": 7, "/api/v1/shipments?q=R000": 8, "/api/v1/shipments?unheard=true": 7}
+
+
+@pytest.mark.parametrize("address", list(_API_BOUNDS))
+def test_the_apis_list_asks_as_often_for_sixty_rows_as_for_ten(acme, globex, address: str) -> None:
+    counts = []
+    for account, rows in ((acme, 10), (globex, 60)):
+        many(tiered(account, "PRIORITY"), rows)
+        client = client_of(None, key=key_of(account))
+        client.get(address)
+        counts.append(len(asked(client, address)))
+    assert counts[0] == counts[1]
+    assert counts[0] <= _API_BOUNDS[address]
+
+
+@pytest.mark.parametrize("page", ["", "/containers", "/milestones", "/events"])
+def test_the_api_asks_of_a_shipment_as_often_for_many_events_as_for_few(acme, page: str) -> None:
+    tiered(acme, "PRIORITY")
+    src, counts = source(), []
+    with clock.set_to(NOW):
+        client = client_of(None, key=key_of(acme))
+        for boxes in (1, 12):
+            made = journey(acme, src, containers=tuple(box() for _ in range(boxes)))
+            address = f"/api/v1/shipments/{made.public_id}{page}"
+            client.get(address)
+            counts.append(len(asked(client, address)))
+    assert counts[0] == counts[1]
+    assert counts[0] <= 20
+
+
+def test_the_api_asks_of_closed_months_as_often_for_two_as_for_one(acme) -> None:
+    premium(acme)
+    client, counts = client_of(None, key=key_of(acme)), []
+    for period in (Month(2026, 2), Month(2026, 3)):
+        month(acme, on_time=17, late=3, month=period)
+        close(acme, period)
+        counts.append([])
+        for address in ("/api/v1/kpis", "/api/v1/snapshots", "/api/v1/credits"):
+            client.get(address)
+            counts[-1].append(len(asked(client, address)))
+    assert counts[0] == counts[1]
+    assert max(counts[0]) <= 7
 
 
 def test_a_standard_accounts_list_asks_no_more(acme) -> None:

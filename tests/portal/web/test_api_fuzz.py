@@ -21,7 +21,6 @@ from schemathesis.engine import Status, events, from_schema
 
 from portal.web.schema import document
 from tests import apiworld
-from tests.processes import free_port, running, wait_for, web
 
 pytestmark = [pytest.mark.req("W10", "W6", "W8", "T6", "T9"), pytest.mark.slow]
 
@@ -73,17 +72,7 @@ def accounts() -> tuple[apiworld.ApiAccount, apiworld.ApiAccount]:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server of its own, that counts calls but lets all of them pass."""
-    port = free_port()
-    with running(web(port, API_CALLS_A_MINUTE="10000000")):
-        url = f"http://127.0.0.1:{port}"
-
-        def up() -> bool:
-            try:
-                return requests.get(f"{url}/healthz", timeout=5).status_code == 200
-            except requests.ConnectionError:
-                return False
-
-        wait_for(up, seconds=30, what="the server")
+    with apiworld.serving(API_CALLS_A_MINUTE="10000000") as url:
         yield url
 
 
