@@ -7,9 +7,8 @@ is to take a longer list for the one that was meant.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -18,7 +17,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.lib.errors import BadRequest, NotEntitled, NotFound
-from portal.web.exports import XLSX, attachment, csv_stream, xlsx_write
+from portal.web.exports import XLSX, attachment, csv_stream_joined, xlsx_write
 from portal.web.policy import Policy, customers, entitled
 from tracking.filters import ShipmentFilter
 from tracking.list_files import ListFile
@@ -57,11 +56,6 @@ class _File(ShipmentView):
         )  # fmt: skip
 
 
-def _later(rows: Callable[[], Iterator[Sequence[Any]]]) -> Iterator[Sequence[Any]]:
-    """The rows, asked for when the stream begins, in the transaction that it keeps."""
-    yield from rows()
-
-
 class ShipmentsCsv(_File):
     """Exactly the view as CSV, all of its pages, streamed."""
 
@@ -69,7 +63,7 @@ class ShipmentsCsv(_File):
         """The same columns, filter and order as the list."""
         wanted = self.asked(request)
         file = self.file(wanted)
-        return csv_stream(self.name("csv"), file.heads, _later(file.texts))
+        return csv_stream_joined(self.name("csv"), file.heads, file.lines())
 
 
 class ShipmentsXlsx(_File):

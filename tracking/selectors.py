@@ -315,6 +315,11 @@ def is_followed(shipment_id: int, *, by: int) -> bool:
     return Follow.objects.filter(shipment=shipment_id, member=by).exists()
 
 
+def follows(member_id: int, public_id: str) -> bool:
+    """The same by the shipment's public id, as facts name it."""
+    return Follow.objects.filter(member=member_id, shipment__public_id=public_id).exists()
+
+
 def views_of(member_id: int, *, is_staff: bool) -> list[SavedView]:
     """The views a reader may open: the own ones, and what was shared in the entered account."""
     mine = Q(is_shared=True) if is_staff else Q(is_shared=True) | Q(owner=member_id)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as date_as
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
 
 from portal.lib.periods import local_date
 from tracking import wording
@@ -47,6 +48,19 @@ TONES: Final[dict[Standing, str]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=8_192)  # a file of a hundred thousand rows says a few hundred different things
+def _said(language: str | None, found: Standing, days: int, hours: int, has_estimate: bool) -> str:
+    """The words, in the reader's language."""
+    by = wording.days(days) if days else wording.hours(hours) if hours else ""
+    if found in (Standing.LATE, Standing.DONE_LATE):
+        return _("Late by %(days)s") % {"days": by} if by else _("Late")
+    if found == Standing.AT_RISK and by:
+        return _("At risk: expected %(days)s late") % {"days": by}
+    if found == Standing.ON_TRACK:
+        return _("On track") if has_estimate else _("No estimate yet")
+    return _("On time") if found == Standing.DONE_ON_TIME else str(LABELS[found])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     """What standing needs of a shipment. Instants are aware UTC; `zone` is that of the final place."""
@@ -72,30 +86,24 @@ class Prospect:
             return Standing.LATE
         return Standing.AT_RISK if self.punctuality == "AT_RISK" else Standing.ON_TRACK
 
-    def beyond(self, instant: datetime | None) -> str:
-        """How far an instant lies beyond the promise, in local days or, on the day itself, in hours; else empty."""
+    def beyond(self, instant: datetime | None) -> tuple[int, int]:
+        """How far an instant lies beyond the promise: (local days, 0), or on the day itself (0, hours)."""
         if instant is None or self.due_at is None or instant <= self.due_at:
-            return ""
+            return 0, 0
         late = (local_date(instant, self.zone) - self.due_date).days if self.due_date else 0
-        if late > 0:
-            return wording.days(late)
-        return wording.hours(max(1, int((instant - self.due_at).total_seconds()) // 3600))
+        return (late, 0) if late > 0 else (0, max(1, int((instant - self.due_at).total_seconds()) // 3600))
 
     def words(self, now: datetime) -> str:
         """The badge: `On time`, `At risk: expected 2 days late`, `Late by 3 days`."""
         found = self.standing(now)
+        days, hours = 0, 0
         if found == Standing.LATE:
-            expected = self.beyond(self.eta_at) if self.eta_at and self.eta_at > now else self.beyond(now)
-            return _("Late by %(days)s") % {"days": expected} if expected else str(LABELS[found])
-        if found == Standing.AT_RISK:
-            expected = self.beyond(self.eta_at)
-            return _("At risk: expected %(days)s late") % {"days": expected} if expected else str(LABELS[found])
-        if found == Standing.DONE_LATE:
-            by = self.beyond(self.final_at)
-            return _("Late by %(days)s") % {"days": by} if by else _("Late")
-        if found == Standing.ON_TRACK:
-            return _("On track") if self.eta_at else _("No estimate yet")
-        return _("On time") if found == Standing.DONE_ON_TIME else str(LABELS[found])
+            days, hours = self.beyond(self.eta_at if self.eta_at and self.eta_at > now else now)
+        elif found == Standing.AT_RISK:
+            days, hours = self.beyond(self.eta_at)
+        elif found == Standing.DONE_LATE:
+            days, hours = self.beyond(self.final_at)
+        return _said(get_language(), found, days, hours, self.eta_at is not None)
 
     def tone(self, now: datetime) -> str:
         """The badge's tone; an open promise without any estimate is neither good nor bad."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
-from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from portal.tenancy.models import User
-from portal.tenancy.selectors import membership_of
-
-_MEMBERSHIP: Final = "(select array[m.tenant_id, m.member_id] from plimsoll_membership(%s) m)"
+from portal.tenancy.selectors import membership_beside, membership_of
 
 
 class EmailBackend(BaseBackend):
@@ -35,5 +32,5 @@ class EmailBackend(BaseBackend):
 
     def get_user(self, user_id: int) -> User | None:
         """The user of a session, with the membership as it is now: both are asked on every request (A7)."""
-        membership = RawSQL(_MEMBERSHIP, [user_id])  # noqa: S611 - a constant; the id is a parameter
-        return User.objects.filter(pk=user_id, is_active=True).annotate(membership=membership).first()
+        found = User.objects.filter(pk=user_id, is_active=True)
+        return found.annotate(membership=membership_beside(user_id)).first()

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 class Audience(StrEnum):
     """Who is told by default; rights and preferences are checked when sending (O9)."""
 
-    FOLLOWERS = "FOLLOWERS"  # every active member of the tenant who wants it
+    FOLLOWERS = "FOLLOWERS"  # every active member of the tenant who wants it: of all shipments, or of followed ones
     MANAGERS = "MANAGERS"  # the tenant's managers
     STAFF = "STAFF"  # the operator's staff: the fact must be emitted in the operator's scope
     PERSON = "PERSON"  # one address, named in the fact's field `email`

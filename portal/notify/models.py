@@ -70,7 +70,10 @@ class Delivery(TenantOwned):
 
 
 class NoticePreference(TenantOwned):
-    """A person's word about one kind of notice on one channel; without a row it is on."""
+    """A person's word about one kind of notice on one channel; without a row it is on.
+
+    A key that ends in `.followed` holds the wish to hear of followed shipments only; without a row it is off.
+    """
 
     member = TenantForeignKey(Member, on_delete=models.CASCADE, related_name="+")
     fact_key = code_field(64)

@@ -44,6 +44,7 @@ REASONS = {
     "address_changed": gettext_lazy("The person has another address now"),
     "role_changed": gettext_lazy("The person has another role now"),
     "not_wanted": gettext_lazy("The person does not want this mail"),
+    "not_followed": gettext_lazy("The person wants to hear of followed shipments only"),
     "not_entitled": gettext_lazy("Not part of the account's tier"),
 }
 WRITERS = frozenset({Role.OPS.value, Role.ADMIN.value})

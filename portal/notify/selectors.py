@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import connection
 
 from portal.notify.models import Delivery, NoticePreference, Phase
+from portal.notify.wording import FOLLOWED
 from portal.outbox.models import OutboxRow, RowState
 from portal.tenancy.context import no_tenant
 from portal.tenancy.models import Member
@@ -38,6 +39,12 @@ def dead_newest(*, before: int | None, after: int | None, most: int) -> list[Out
 def unwanted_by(member: Member) -> set[str]:
     """Fact keys that the person has turned off."""
     return set(NoticePreference.objects.filter(member=member, wanted=False).values_list("fact_key", flat=True))
+
+
+def only_followed_by(member: Member) -> set[str]:
+    """Fact keys of which the person wants to hear about followed shipments only, with FOLLOWED behind them."""
+    said = NoticePreference.objects.filter(member=member, wanted=True, fact_key__endswith=FOLLOWED)
+    return set(said.values_list("fact_key", flat=True))
 
 
 def delivery_gauges() -> dict[str, int]:

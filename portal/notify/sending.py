@@ -19,13 +19,16 @@ from portal.lib.faults import declare, fault
 from portal.notify.channels import Later, Mail, Refused, Unknown, hand_over, mail_bytes
 from portal.notify.models import ENDED, Channel, Delivery, NoticePreference, Phase, SuppressedAddress
 from portal.notify.notices import Reader, notice_render, optional, unsubscribe_token
+from portal.notify.selectors import only_followed_by
 from portal.notify.services import address_suppress
+from portal.notify.wording import FOLLOWED
 from portal.outbox.handlers import TryAgain
 from portal.outbox.services import STALE
 from portal.tenancy.context import OPERATOR_ID, scope
 from portal.tenancy.models import Member, Role
 from portal.tenancy.selectors import installation, tenant_current
 from portal.web.policy import entitled
+from tracking.selectors import follows
 
 MAX_TRIES: Final = 10
 FIRST_WAIT: Final = timedelta(seconds=30)
@@ -129,6 +132,8 @@ def _why_not(delivery: Delivery, at: datetime) -> str:
             return "role_changed"
         if _unwanted(delivery, member):
             return "not_wanted"
+        if _not_followed(delivery, member):
+            return "not_followed"
     if kind.entitlement is not None and scope() != OPERATOR_ID and not _is_entitled(delivery, at):
         return "not_entitled"
     return ""
@@ -142,6 +147,16 @@ def _is_entitled(delivery: Delivery, at: datetime) -> bool:
 def _unwanted(delivery: Delivery, member: Member) -> bool:
     said = NoticePreference.objects.filter(member=member, fact_key=delivery.fact_key, channel=Channel.MAIL)
     return said.filter(wanted=False).exists()
+
+
+def _not_followed(delivery: Delivery, member: Member) -> bool:
+    """Of such news the person wants those of followed shipments only, and does not follow this one now."""
+    shipment = delivery.fact.get("shipment")
+    return (
+        shipment is not None
+        and f"{delivery.fact_key}{FOLLOWED}" in only_followed_by(member)
+        and not follows(member.pk, shipment)
+    )
 
 
 def _content(delivery: Delivery, brand: str, at: datetime) -> bytes:

@@ -18,9 +18,9 @@ from django.views.decorators.csrf import csrf_exempt
 from portal.lib import clock
 from portal.lib.errors import NotFound
 from portal.notify.notices import unsubscribe_read
-from portal.notify.selectors import unwanted_by
+from portal.notify.selectors import only_followed_by, unwanted_by
 from portal.notify.services import preference_set
-from portal.notify.wording import kind_label, kinds_for
+from portal.notify.wording import FOLLOWED, is_about_a_shipment, kind_label, kinds_for
 from portal.tenancy.context import as_tenant
 from portal.tenancy.models import Member, Role
 from portal.web.pages import PageView
@@ -44,9 +44,14 @@ class NoticeSettings(PageView):
     policy: ClassVar[Policy] = signed_in()
 
     def _form(self, data: Any = None) -> NoticesForm:
-        keys = kinds_for(is_staff=self.member.is_staff, is_manager=self.member.role == Role.MANAGER)
-        off = unwanted_by(self.member)
-        return NoticesForm(keys, data, initial={key: key not in off for key in keys})
+        kinds = kinds_for(is_staff=self.member.is_staff, is_manager=self.member.role == Role.MANAGER)
+        off, only = unwanted_by(self.member), only_followed_by(self.member)
+        now = {}
+        for key in kinds:
+            now[key] = key not in off
+            if not self.member.is_staff and is_about_a_shipment(key):
+                now[f"{key}{FOLLOWED}"] = f"{key}{FOLLOWED}" in only
+        return NoticesForm(list(now), data, initial=now)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The choices as they stand."""

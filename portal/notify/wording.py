@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.lib.facts import Audience, all_facts
@@ -53,10 +55,24 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
 }  # fmt: skip
 
 
+FOLLOWED: Final = ".followed"  # behind a fact key: the wish to hear it of followed shipments only
+
+
+def is_about_a_shipment(fact_key: str) -> bool:
+    """Whether such facts speak of one shipment, which people may follow."""
+    return "shipment" in {field.name for field in fields(all_facts()[fact_key])}
+
+
 def kind_label(fact_key: str) -> tuple[str, str]:
     """(name, explanation) of a kind of notice."""
+    if fact_key.endswith(FOLLOWED):
+        return _only_followed()
     label, says = KINDS.get(fact_key, (fact_key, ""))
     return str(label), str(says)
+
+
+def _only_followed() -> tuple[str, str]:
+    return gettext("Only of shipments that I follow"), gettext("Those with the bell; otherwise of every shipment.")
 
 
 def kinds_for(*, is_staff: bool, is_manager: bool) -> list[str]:

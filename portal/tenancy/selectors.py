@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Subquery
+from django.db.models.expressions import RawSQL
 
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.models import Installation, Member, Tenant
@@ -30,6 +31,12 @@ def membership_of(user_id: int) -> tuple[int, int] | None:
     """(tenant id, member id) of an active user, asked at sign-in and on each request."""
     row = _one("select tenant_id, member_id from plimsoll_membership(%s)", user_id)
     return None if row is None else (int(row[0]), int(row[1]))
+
+
+def membership_beside(user_id: int) -> RawSQL:
+    """The same as `[tenant id, member id]` or None, as an expression: asked in the statement that reads the user."""
+    sql = "(select array[m.tenant_id, m.member_id] from plimsoll_membership(%s) m)"
+    return RawSQL(sql, [user_id])  # noqa: S611 - a constant; the id is a parameter
 
 
 def tenant_id_of_public_id(public_id: str) -> int | None:

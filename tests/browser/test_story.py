@@ -181,8 +181,6 @@ def test_a_new_source_reports_and_the_shipper_reads_it_on_the_page_and_in_the_ma
     shipper = signed_in(desk, tale.account.member)
     good(shipper)
     find(shipper, tale.box)
-    good(shipper)
-    main(shipper).locator("a.rowlink").first.click()
     expect(shipper.page.locator("h1")).to_contain_text(tale.shipment.ref)
     arrived = main(shipper).locator("li", has_text="Vessel arrived").first
     expect(arrived).to_contain_text(carrier)

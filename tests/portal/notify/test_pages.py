@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 
 from portal.lib import ids
 from portal.notify.models import Delivery, NoticePreference, Phase
+from portal.notify.selectors import only_followed_by
 from portal.outbox.models import OutboxRow, RowKind, RowState
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Installation, Member, Role
@@ -133,3 +135,18 @@ def test_metrics_count_what_waits(acme: Account) -> None:
     body = Client().get("/metrics").content.decode()
     for name in ("outbox_waiting", "outbox_dead", "outbox_oldest_seconds", "deliveries_uncertain"):
         assert name in body
+
+
+def test_a_shipper_chooses_to_hear_of_followed_shipments_only(acme: Account) -> None:
+    client = signed_in(acme.member)
+    page = text(client, "/settings/notices")
+    assert page.count("Only of shipments that I follow") == 1
+    key = "tracking.milestone_reached"
+    client.post("/settings/notices", {key: "on", f"{key}.followed": "on"})
+    box = re.search(
+        rf'<input type="checkbox" name="{re.escape(key)}.followed"[^>]*>', text(client, "/settings/notices")
+    )
+    assert "checked" in box[0]
+    with as_tenant(acme.pk):
+        assert only_followed_by(acme.member) == {f"{key}.followed"}
+    assert "Only of shipments" not in text(signed_in(person(OPERATOR_ID, Role.OPS)), "/settings/notices")

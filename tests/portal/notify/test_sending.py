@@ -24,8 +24,10 @@ from portal.tenancy.models import AuditEntry, Member, User
 from portal.web import policy
 from tests.cast import Account
 from tests.processes import Sink
+from tests.tracking.messages import shipment
 from tiers.credits.facts import CreditApproved
 from tracking.facts import MilestoneReached
+from tracking.services import shipments_follow
 
 AT = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 
@@ -196,6 +198,22 @@ def test_rights_wishes_and_age_are_judged_when_sending(acme: Account, sink: Sink
     run(acme)
     assert {d.reason for d in deliveries(acme)} == {"not_wanted", "member_inactive"}
     assert not sink.accepted
+
+
+@pytest.mark.req("O9")
+def test_who_wants_followed_shipments_only_hears_of_those_and_others_of_all(acme: Account, sink: Sink) -> None:
+    mine, other = shipment(acme), shipment(acme)
+    with as_tenant(acme.pk), transaction.atomic():
+        services.preference_set(member=acme.member, fact_key=f"{FACT.key}.followed", wanted=True, at=AT)
+        shipments_follow(member=acme.member, shipments=[mine.pk], at=AT)
+    for made in (mine, other):
+        tell(acme, replace(FACT, shipment=made.public_id, reference=made.ref))
+    run(acme)
+    to_member = [mail["Subject"].split(":")[0] for mail in sink.to(acme.member.user.email)]
+    to_manager = sorted(mail["Subject"].split(":")[0] for mail in sink.to(acme.manager.user.email))
+    assert to_member == [mine.ref]
+    assert to_manager == sorted([mine.ref, other.ref])
+    assert [d.reason for d in deliveries(acme) if d.phase == Phase.SUPPRESSED] == ["not_followed"]
 
 
 @pytest.mark.req("O9")
