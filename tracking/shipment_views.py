@@ -26,7 +26,7 @@ from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
 from tracking.selectors import evidence_of
-from tracking.types import Precision, SourceKind
+from tracking.types import Load, Mode, Precision, SourceKind
 from tracking.views import ShipmentView
 
 ENTERING: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
@@ -85,14 +85,21 @@ class ShipmentPage(OneShipment):
             "promise": pages.promise(found),
             "eta_moves": pages.moves(found, told) if len(told) > 1 else [],
             "raw_url": events_url if found.rows else "",
-            "actions": self._actions(public_id),
+            "actions": self._actions(found),
         })  # fmt: skip
 
-    def _actions(self, public_id: str) -> list[dict[str, str]]:
+    def _actions(self, found: Dossier) -> list[dict[str, str]]:
         """What the staff can do here; a customer looks."""
         if self.member.role not in ENTERING:
             return []
-        return [{"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}]
+        public_id, journey = found.shipment.public_id, found.journey
+        entry = {"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}
+        if journey.mode != Mode.SEA or journey.load == Load.LCL:
+            return [entry]
+        return [
+            {"label": _("Cut-off"), "url": self.url("tracking:cutoff", public_id=public_id), "icon": "clock"},
+            entry,
+        ]
 
     def _exceptions(self, found: Dossier) -> dict[str, Any] | None:
         """What goes wrong and who takes care of it; nothing for an account whose tier has no alerts (5.1)."""

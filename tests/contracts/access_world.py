@@ -128,7 +128,7 @@ def _objects(side: Side) -> None:
         snapshot_publish(public_id=snapshot, at=NOW)
         for page in ("snapshot", "snapshot_facts", "snapshot_kpis"):
             side.objects[f"kpis:{page}:public_id"] = snapshot
-        for page in ("shipment", "events", "event", "entry", "entry_withdraw", "evidence"):
+        for page in ("shipment", "events", "event", "entry", "entry_withdraw", "evidence", "cutoff"):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
         side.objects["tracking:evidence:evidence"] = file.public_id
