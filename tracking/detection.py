@@ -180,6 +180,8 @@ def _silence(s: Situation, told: Findings) -> None:
     for since, heard_again in (*pairwise(s.heard), (s.heard[-1], None)):
         if until is not None and since >= until:
             return
+        if heard_again is not None and heard_again - since <= s.limits.least_patience:
+            continue
         crossed = since + _patience(s, since) * HOUR
         if (heard_again is not None and heard_again > crossed) or (heard_again is None and s.at > crossed):
             told.found.append(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from portal.notify.models import Delivery
 from portal.outbox import runner
 from portal.outbox.models import OutboxRow, RowState
 from portal.tenancy.context import OPERATOR_ID, as_tenant
@@ -269,6 +270,22 @@ def test_500_changes_on_one_vessel_call_are_ten_messages_and_one_for_each_accoun
         group = facts(account)[-1].payload
         assert (group["count"], len(set(group["references"]))) == (240, 240)
         assert told(account, T0 + 5 * HOUR) == names
+        with as_tenant(account.pk):
+            for member in (account.member, account.manager):
+                assert Delivery.objects.filter(member=member).count() == 11
+
+
+@pytest.mark.req("R5.1", "O9")
+def test_an_account_without_alerts_is_sent_none(acme: Account) -> None:
+    rolled(acme)
+    for _round in range(5):
+        with as_tenant(acme.pk):
+            due = OutboxRow.objects.filter(state=RowState.PENDING, due_at__lte=T0 + HOUR)
+            for pk in due.values_list("pk", flat=True):
+                runner.row_run(row_id=pk, at=T0 + HOUR)
+    with as_tenant(acme.pk):
+        about = Delivery.objects.filter(fact_key__startswith="tracking.exception")
+        assert {(d.phase, d.reason) for d in about} == {("SUPPRESSED", "not_entitled")}
 
 
 @pytest.mark.req("R8.5")
