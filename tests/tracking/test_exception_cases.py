@@ -275,6 +275,24 @@ def test_500_changes_on_one_vessel_call_are_ten_messages_and_one_for_each_accoun
                 assert Delivery.objects.filter(member=member).count() == 11
 
 
+def test_a_case_that_comes_back_is_the_same_one_and_its_clock_starts_anew(acme: Account) -> None:
+    tiered(acme, "PRIORITY")
+    case, src = rolled(acme), source()
+    ops = cast.person(OPERATOR_ID, Role.OPS)
+    with as_tenant(acme.pk):
+        exception_acknowledge(public_id=case.public_id, actor=ops, at=T0 + MINUTE)
+        number = case.shipment.containers.get().number
+    load = equipment("LOAD", number, "2026-02-27T10:00:00+08:00", id="a-load", created="2026-03-01T10:00:00Z")
+    take(src, [load], at=T0 + HOUR)
+    assert [c.state for c in cases(acme, code="ROLLOVER")] == ["WITHDRAWN"]
+    moved = {**load, "eventLocation": {"UNLocationCode": "CNNGB"}, "eventCreatedDateTime": "2026-03-01T11:00:00Z"}
+    take(src, [moved], at=T0 + 2 * HOUR)
+    again = cases(acme, code="ROLLOVER")
+    assert [(c.pk, c.state, c.openings, c.cleared_at) for c in again] == [(case.pk, "OPEN", 2, None)]
+    assert (again[0].acknowledged_at, again[0].respond_by) == (None, T0 + 6 * HOUR)
+    assert told(acme, T0 + 2 * HOUR) == ["exception_raised"], "three changes within moments: the last one stands"
+
+
 @pytest.mark.req("R5.1", "O9")
 def test_an_account_without_alerts_is_sent_none(acme: Account) -> None:
     rolled(acme)

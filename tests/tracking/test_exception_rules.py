@@ -326,6 +326,15 @@ def test_two_sources_further_apart_than_six_hours_contradict_each_other() -> Non
     assert [(f.node, f.occurrence, f.started_at) for f in conflict] == [("NLRTM", "DISCHARGED", at(17 + 1 / 60))]
 
 
+def test_nothing_that_hinders_a_box_outlasts_its_delivery() -> None:
+    told = [eta(1, 10, 500), eta(2, 20, 600), *hold(3, 30, None), sighting(6, "DROP", 60, place="NLUTC", laden=True)]
+    assert spans(found(Code.CUSTOMS_HOLD_LONG, told, at(200))) == [], "delivered before the limit"
+    late = [*told[:-1], sighting(6, "DROP", 90, place="NLUTC", laden=True)]
+    assert spans(found(Code.CUSTOMS_HOLD_LONG, late, at(200))) == [(at(78), at(90))]
+    assert spans(found(Code.ETA_SLIP, late, at(200))) == [(at(20), at(91))], "it must have arrived"
+    assert look(late, at(200)) is None
+
+
 def test_a_cancelled_shipment_has_nothing_open() -> None:
     told = exceptions_of(situation([gate_in(5), departs(2, 20)], at(300), cancelled_at=at(100)))
     assert told.found
