@@ -167,6 +167,8 @@ def test_another_port_of_discharge_is_a_change_until_the_box_is_there() -> None:
     assert [f.node for f in found(Code.PORT_CHANGE, silent, at(620))] == ["BEANR"]
     changed_ship = [*silent, sighting(5, "LOAD", 650, place="BEANR")]
     assert found(Code.PORT_CHANGE, changed_ship, at(660)) == [], "a change of ships that nobody planned"
+    by_rail = [*on_the_way, sighting(3, "DISC", 600, place="NLRTM"), sighting(4, "DISC", 640, place="DEDUI")]
+    assert found(Code.PORT_CHANGE, by_rail, at(650)) == [], "unloaded from a train, which nobody said"
     back = eta(6, 320, 640, place_role="POD")
     assert spans(found(Code.PORT_CHANGE, [*on_the_way, diverted, back], at(330))) == [(at(300), at(320))]
 
