@@ -33,13 +33,19 @@ from tracking.types import Classifier, Load, Milestone, Mode, Sighting
 from tracking.voyages import connections, port_changes
 
 _M = Milestone
+# These have ends of their own, and the record may still contradict itself when all is done.
+_OUTLASTING: Final = frozenset({Code.DELIVERY_FAILED, Code.AT_RISK, Code.STALE, Code.LONG_DWELL, Code.DATA_CONFLICT})
+_AFTER_ARRIVAL: Final = (
+    _M.VESSEL_ARRIVED, _M.DISCHARGED, _M.CY_AVAILABLE, _M.CFS_AVAILABLE, _M.GATE_OUT_FULL, _M.DELIVERED,
+)  # fmt: skip
 _ON_THE_WAY: Final = (_M.LOADED, _M.VESSEL_DEPARTED, _M.VESSEL_ARRIVED, _M.DISCHARGED, _M.GATE_OUT_FULL, _M.DELIVERED)
 
 
 def exceptions_of(s: Situation) -> Findings:
     """All exceptions of a shipment, open and over, each with its severity, in a stable order; and the next look.
 
-    Of a cancelled shipment nothing is awaited: what was open ends then, what would begin later is none.
+    Of a cancelled shipment nothing is awaited: what was open ends then, what would begin later is none. Nor does what
+    hinders a box on its way outlast its delivery, though nobody told how it ended.
     """
     told = Findings()
     for rule in (_gate_in, connections, _customs_holds, _eta_slips, _at_risk, _silence, _failed_attempts, _long_stays,
@@ -54,6 +60,10 @@ def exceptions_of(s: Situation) -> Findings:
     if s.cancelled_at is not None and s.cancelled_at <= s.at:
         told.found = [_ended(f, s.cancelled_at) for f in told.found if f.started_at < s.cancelled_at]
         told.looks = []
+    over = _first(s.facts.reached_at(m) for m in (_M.DELIVERED, _M.EMPTY_RETURN))
+    if over is not None:
+        stays = [f for f in told.found if f.code in _OUTLASTING or f.started_at < over]
+        told.found = [f if f.code in _OUTLASTING or f.cleared_at else _ended(f, over) for f in stays]
     told.found.sort(key=lambda f: (f.started_at, f.key))
     return told
 
@@ -145,8 +155,10 @@ def _eta_slips(s: Situation, told: Findings) -> None:
             committed = eta
         elif committed is None or committed - eta > step:
             committed = eta
-    arrived = s.facts.reached(milestone)
-    ends = [*(f.started_at for f in slips[1:]), arrived.recorded_at if arrived else None]
+    # what can only come after the arrival says that it was
+    known = [s.facts.reached(m) for m in (_AFTER_ARRIVAL if milestone == _M.VESSEL_ARRIVED else (milestone,))]
+    arrived = min((h.recorded_at for h in known if h), default=None)
+    ends = [*(f.started_at for f in slips[1:]), arrived]
     told.found += [_until(slip, end) for slip, end in zip(slips, ends, strict=True)] if slips else []
 
 
@@ -180,6 +192,8 @@ def _silence(s: Situation, told: Findings) -> None:
     for since, heard_again in (*pairwise(s.heard), (s.heard[-1], None)):
         if until is not None and since >= until:
             return
+        if heard_again is not None and heard_again - since <= s.limits.least_patience:
+            continue
         crossed = since + _patience(s, since) * HOUR
         if (heard_again is not None and heard_again > crossed) or (heard_again is None and s.at > crossed):
             told.found.append(

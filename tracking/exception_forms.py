@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -48,6 +49,31 @@ class ResolveForm(forms.Form):
         label=_("Reason"), max_length=1000, strip=True, help_text=_("The customer reads it."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )  # fmt: skip
+
+
+class CutoffForm(forms.Form):
+    """Until when the boxes must be at the terminal, as read there."""
+
+    day = forms.DateField(
+        label=_("Day there"), widget=forms.DateInput(attrs={"type": "date"}), required=False,
+        validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2199, 12, 31))],
+        help_text=_("Left empty: the cut-off is not known, and nothing is said about it."),
+    )  # fmt: skip
+    clock_time = forms.TimeField(
+        label=_("Time there"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"), required=False
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """A cut-off is a minute, not a day."""
+        data = super().clean() or {}
+        if data.get("day") and not data.get("clock_time") and "clock_time" not in self.errors:
+            self.add_error("clock_time", _("Say at what time."))
+        return data
+
+    def instant(self, zone: ZoneInfo) -> datetime | None:
+        """In UTC; of a time that comes twice there, the first."""
+        day, at = self.cleaned_data["day"], self.cleaned_data["clock_time"]
+        return datetime.combine(day, at, zone).astimezone(UTC) if day else None
 
 
 class OwnerForm(forms.Form):

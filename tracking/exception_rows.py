@@ -52,8 +52,10 @@ _CHANGED: Final = {
 }  # fmt: skip
 _UPDATE: Final = (
     f"update tracking_exceptioncase as c set {', '.join(f'{n} = n.{n}' for n in _CHANGED if n != 'id')}, "  # noqa: S608
-    # whoever took note of it before does so anew
-    "acknowledged_at = case when n.openings > c.openings then null else c.acknowledged_at end "
+    # whoever took note of it before does so anew, within as long as at first
+    "acknowledged_at = case when n.openings > c.openings then null else c.acknowledged_at end, "
+    "respond_by = case when n.openings > c.openings then n.changed_at + (c.respond_by - c.noticed_at) "
+    "else c.respond_by end "
     f"from json_to_recordset(%s) as n({', '.join(f'{name} {kind}' for name, kind in _CHANGED.items())}) "
     "where c.tenant_id = %s and c.id = n.id"
 )

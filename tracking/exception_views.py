@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.forms import Form
@@ -25,9 +26,11 @@ from portal.web.tables import Cursor
 from tracking import crossings, services, wording
 from tracking import exception_pages as pages
 from tracking import exception_reads as reads
-from tracking.exception_forms import AssignForm, NoteForm, OwnerForm, ResolveForm
+from tracking.dossier import Dossier
+from tracking.exception_forms import AssignForm, CutoffForm, NoteForm, OwnerForm, ResolveForm
 from tracking.exception_reads import CaseFile, InboxFilter
 from tracking.models import CaseState, OwnerKind, OwnerRule, Place, Resolution
+from tracking.shipment_views import OneShipment
 
 OWNING: Final = (Role.OPS, Role.ACCOUNT_MANAGER)
 WRITERS: Final = frozenset({Role.OPS.value, Role.ACCOUNT_MANAGER.value, Role.ADMIN.value})
@@ -311,3 +314,42 @@ class Owners(CrossingView):
             "owner": rule.owner_name, "deputy": rule.deputy_name, "from": rule.valid_from, "to": rule.valid_to,
             "state": state,
         }  # fmt: skip
+
+
+# --- what an exception at the gate is measured by ---
+
+
+class Cutoff(OneShipment):
+    """Until when the boxes of a booking must be at the terminal; no message brings it, so it is entered."""
+
+    policy: ClassVar[Policy] = staff(Role.OPS)
+
+    def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
+        """The form, with what is known."""
+        found = self.dossier(public_id)
+        known = found.shipment.cutoff_at.astimezone(self._zone(found)) if found.shipment.cutoff_at else None
+        initial = {"day": known.date(), "clock_time": known.time()} if known else {}
+        return self._form(found, CutoffForm(initial=initial))
+
+    def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
+        """Stores it; what follows from it is there at once."""
+        found, form = self.dossier(public_id), CutoffForm(request.POST)
+        if not form.is_valid():
+            return self._form(found, form, status=422)
+        services.cutoff_set(
+            shipment=found.shipment, cutoff_at=form.instant(self._zone(found)), actor=self.member.label, at=self.at
+        )
+        messages.success(request, _("Saved."))
+        return HttpResponseRedirect(self.url("tracking:shipment", public_id=public_id))
+
+    @staticmethod
+    def _zone(found: Dossier) -> ZoneInfo:
+        return ZoneInfo(found.zone_of(found.shipment.pol) or "UTC")
+
+    def _form(self, found: Dossier, form: CutoffForm, status: int = 200) -> HttpResponse:
+        return self.page("tracking/ops/cutoff.html", {
+            "title": _("Cut-off"), "crumbs": self.crumbs(found), "form": form,
+            "subtitle": _("Until when full containers must be at %(place)s, in the time of %(zone)s.")
+            % {"place": found.name_of(found.shipment.pol) or _("the terminal"), "zone": self._zone(found).key},
+            "cancel_url": self.url("tracking:shipment", public_id=found.shipment.public_id),
+        }, status)  # fmt: skip

@@ -91,6 +91,14 @@ class Thresholds:
             raised=self.risk_raise_hours * 3600, clear=self.risk_clear_hours * 3600, every=self.eval_minutes * 60
         )
 
+    @property
+    def least_patience(self) -> timedelta:
+        """No silence up to this is stale, whatever the part of the journey."""
+        return HOUR * min(
+            self.stale_before_departure_hours, self.stale_at_sea_hours, self.stale_at_terminal_hours,
+            self.stale_after_gate_out_hours,
+        )  # fmt: skip
+
     def customs_hold(self, port: str | None) -> int:
         """Hours for the country of a port, as its UN/LOCODE begins."""
         return self.customs_hold_hours_by_country.get((port or "")[:2], self.customs_hold_hours)

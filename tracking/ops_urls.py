@@ -105,6 +105,7 @@ urlpatterns = [
     path(f"{_ACCOUNT}/<str:public_id>", shipment_views.ShipmentPage.as_view(), name="tracking_shipment"),
     path(f"{_ACCOUNT}/<str:public_id>/events", shipment_views.Events.as_view(), name="tracking_events"),
     path(f"{_ACCOUNT}/<str:public_id>/events/<int:number>", shipment_views.Event.as_view(), name="tracking_event"),
+    path(f"{_ACCOUNT}/<str:public_id>/cutoff", exception_views.Cutoff.as_view(), name="tracking_cutoff"),
     path(f"{_ACCOUNT}/<str:public_id>/entry", entry_views.NewEntry.as_view(), name="tracking_entry"),
     path(
         f"{_ACCOUNT}/<str:public_id>/events/<int:number>/withdraw",

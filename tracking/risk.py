@@ -56,19 +56,22 @@ class Watch:
     told_at: datetime | None = None
 
 
+_CALM: Final = Watch()
+
+
 def evaluate(watch: Watch, delay: int, at: datetime, limits: RiskLimits) -> tuple[Watch, RiskAction]:
     """One evaluation (R8.4): raised strictly above the one limit, cleared at the other or below it, each confirmed."""
     if watch.state in (RiskState.CLEAR, RiskState.PENDING):
         if delay <= limits.raised:
-            return replace(watch, state=RiskState.CLEAR, agreed=0), RiskAction.NONE
+            return _CALM, RiskAction.NONE
         if watch.agreed + 1 < limits.hold:
-            return replace(watch, state=RiskState.PENDING, agreed=watch.agreed + 1), RiskAction.NONE
+            return Watch(RiskState.PENDING, watch.agreed + 1), RiskAction.NONE
         return Watch(RiskState.RAISED, 0, delay, at), RiskAction.NOTIFY
     if delay <= limits.clear:
         if watch.agreed + 1 < limits.hold:
             return replace(watch, state=RiskState.CLEARING, agreed=watch.agreed + 1), RiskAction.NONE
-        return Watch(), RiskAction.RESOLVE
-    held = replace(watch, state=RiskState.RAISED, agreed=0)
+        return _CALM, RiskAction.RESOLVE
+    held = replace(watch, state=RiskState.RAISED, agreed=0) if watch.state == RiskState.CLEARING else watch
     assert watch.told_at is not None
     if delay >= watch.told_delay + limits.worse and at - watch.told_at >= timedelta(seconds=limits.pause):
         return replace(held, told_delay=delay, told_at=at), RiskAction.RENOTIFY
@@ -104,7 +107,7 @@ def episodes(
         return [], None
     until = at if ends_at is None else min(at, ends_at)
     news = sorted({t for t in (*heard, *(d.since for d in delays)) if delays[0].since <= t <= until and t != ends_at})
-    watch, found = Watch(), list[Episode]()
+    watch, found = _CALM, list[Episode]()
     next_look: datetime | None = None
     for n, (instant, seconds) in enumerate(_in_force(delays, news)):
         following = news[n + 1] if n + 1 < len(news) else ends_at

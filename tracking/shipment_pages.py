@@ -336,6 +336,7 @@ def references(found: Dossier) -> list[dict[str, Any]]:
         (_("Voyage"), shipment.voyage),
         (_("Vessel, IMO"), shipment.vessel_imo),
         (_("Branch"), shipment.branch),
+        (_("Cut-off"), time_at(shipment.cutoff_at, found.zone_of(shipment.pol)) if shipment.cutoff_at else ""),
     )
     facts += [{"label": label, "value": value} for label, value in named if value]
     return facts

@@ -27,7 +27,7 @@ from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
 from tracking.selectors import evidence_of, is_followed
-from tracking.types import Precision, SourceKind
+from tracking.types import Load, Mode, Precision, SourceKind
 from tracking.views import ShipmentView
 
 ENTERING: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
@@ -86,7 +86,7 @@ class ShipmentPage(OneShipment):
             "promise": pages.promise(found),
             "eta_moves": pages.moves(found, told) if len(told) > 1 else [],
             "raw_url": events_url if found.rows else "",
-            "follow": self._follow(found), "actions": self._actions(public_id),
+            "follow": self._follow(found), "actions": self._actions(found),
         })  # fmt: skip
 
     def _follow(self, found: Dossier) -> dict[str, Any] | None:
@@ -96,13 +96,20 @@ class ShipmentPage(OneShipment):
         url = reverse("tracking:follow", kwargs={"public_id": found.shipment.public_id})
         return {"url": url, "on": is_followed(found.shipment.pk, by=self.follower)}
 
-    def _actions(self, public_id: str) -> list[dict[str, str]]:
-        """What the staff can enter here, and a customer share."""
+    def _actions(self, found: Dossier) -> list[dict[str, str]]:
+        """What the staff can do here, and a customer share."""
+        public_id, journey = found.shipment.public_id, found.journey
         if not self.member.is_staff:
             return [{"label": _("Share"), "url": reverse("shares:shipment", args=[public_id]), "icon": "link"}]
         if self.member.role not in ENTERING:
             return []
-        return [{"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}]
+        entry = {"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}
+        if journey.mode != Mode.SEA or journey.load == Load.LCL:
+            return [entry]
+        return [
+            {"label": _("Cut-off"), "url": self.url("tracking:cutoff", public_id=public_id), "icon": "clock"},
+            entry,
+        ]
 
     def _exceptions(self, found: Dossier) -> dict[str, Any] | None:
         """What goes wrong and who takes care of it; nothing for an account whose tier has no alerts (5.1)."""

@@ -251,7 +251,17 @@ def _names_port(s: Situation, x: Sighting) -> bool:
     if x.place == s.journey.pod or x.place_role == "POD":
         return True
     discharged = x.code == "DISC" and x.classifier == Classifier.ACT and x.laden is not False
-    return discharged and not x.place_role and x.place not in known and not _reloaded(s, x)
+    unknown = discharged and not x.place_role and x.place not in known
+    return unknown and not _reloaded(s, x) and not _was_there(s, x)
+
+
+def _was_there(s: Situation, x: Sighting) -> bool:
+    """Whether the ship had come to the booked port before: what is unloaded later comes by land."""
+    return any(
+        y.code in ("ARRI", "DISC") and y.classifier == Classifier.ACT and y.place == s.journey.pod
+        and heard(y).time <= heard(x).time
+        for y in s.live
+    )  # fmt: skip
 
 
 def _reloaded(s: Situation, x: Sighting) -> bool:

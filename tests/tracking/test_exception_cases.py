@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from portal.notify.models import Delivery
 from portal.outbox import runner
 from portal.outbox.models import OutboxRow, RowState
 from portal.tenancy.context import OPERATOR_ID, as_tenant
@@ -269,6 +270,40 @@ def test_500_changes_on_one_vessel_call_are_ten_messages_and_one_for_each_accoun
         group = facts(account)[-1].payload
         assert (group["count"], len(set(group["references"]))) == (240, 240)
         assert told(account, T0 + 5 * HOUR) == names
+        with as_tenant(account.pk):
+            for member in (account.member, account.manager):
+                assert Delivery.objects.filter(member=member).count() == 11
+
+
+def test_a_case_that_comes_back_is_the_same_one_and_its_clock_starts_anew(acme: Account) -> None:
+    tiered(acme, "PRIORITY")
+    case, src = rolled(acme), source()
+    ops = cast.person(OPERATOR_ID, Role.OPS)
+    with as_tenant(acme.pk):
+        exception_acknowledge(public_id=case.public_id, actor=ops, at=T0 + MINUTE)
+        number = case.shipment.containers.get().number
+    load = equipment("LOAD", number, "2026-02-27T10:00:00+08:00", id="a-load", created="2026-03-01T10:00:00Z")
+    take(src, [load], at=T0 + HOUR)
+    assert [c.state for c in cases(acme, code="ROLLOVER")] == ["WITHDRAWN"]
+    moved = {**load, "eventLocation": {"UNLocationCode": "CNNGB"}, "eventCreatedDateTime": "2026-03-01T11:00:00Z"}
+    take(src, [moved], at=T0 + 2 * HOUR)
+    again = cases(acme, code="ROLLOVER")
+    assert [(c.pk, c.state, c.openings, c.cleared_at) for c in again] == [(case.pk, "OPEN", 2, None)]
+    assert (again[0].acknowledged_at, again[0].respond_by) == (None, T0 + 6 * HOUR)
+    assert told(acme, T0 + 2 * HOUR) == ["exception_raised"], "three changes within moments: the last one stands"
+
+
+@pytest.mark.req("R5.1", "O9")
+def test_an_account_without_alerts_is_sent_none(acme: Account) -> None:
+    rolled(acme)
+    for _round in range(5):
+        with as_tenant(acme.pk):
+            due = OutboxRow.objects.filter(state=RowState.PENDING, due_at__lte=T0 + HOUR)
+            for pk in due.values_list("pk", flat=True):
+                runner.row_run(row_id=pk, at=T0 + HOUR)
+    with as_tenant(acme.pk):
+        about = Delivery.objects.filter(fact_key__startswith="tracking.exception")
+        assert {(d.phase, d.reason) for d in about} == {("SUPPRESSED", "not_entitled")}
 
 
 @pytest.mark.req("R8.5")
@@ -289,8 +324,8 @@ def test_what_is_over_before_it_was_told_is_not_told(acme: Account) -> None:
 # --- people ---
 
 
-def rolled(account: Account) -> ExceptionCase:
-    made = shipment(account)
+def rolled(account: Account, **more: Any) -> ExceptionCase:
+    made = shipment(account, **more)
     with as_tenant(account.pk):
         booking = made.references.get(kind="BOOKING").written
     take(source(), [vessel("DEPA", booking, "2026-02-28T10:00:00+08:00", place="CNSHA")], at=T0)
@@ -304,11 +339,11 @@ def test_the_owner_is_the_first_that_fits_and_a_case_is_passed_on_until_somebody
     day = date(2026, 1, 1)
     with as_tenant(acme.pk):
         owner_set(kind=OwnerKind.ACCOUNT, about="", owner=olga.public_id, deputy="", valid_from=day, actor="x", at=T0)
-    lane = f"CNSHA-{'NLRTM'}"
+    branch = f"B{box()[4:10]}"  # rules of the operator hold for all accounts of this database
     with as_tenant(OPERATOR_ID):
-        owner_set(kind=OwnerKind.LANE, about=lane, owner=lars.public_id, deputy=dora.public_id, valid_from=day,
+        owner_set(kind=OwnerKind.BRANCH, about=branch, owner=lars.public_id, deputy=dora.public_id, valid_from=day,
                   actor="x", at=T0)  # fmt: skip
-    case = rolled(acme)
+    case = rolled(acme, branch=branch)
     assert (case.owner_name, case.owner_step, case.respond_by) == ("Olga", "ACCOUNT", T0 + 4 * HOUR)
     with as_tenant(OPERATOR_ID):
         type(lars).objects.filter(pk=lars.pk).update(is_active=False)
@@ -316,7 +351,7 @@ def test_the_owner_is_the_first_that_fits_and_a_case_is_passed_on_until_somebody
         assert exceptions_escalate(at=T0 + 4 * HOUR) == 0
         assert exceptions_escalate(at=T0 + 4 * HOUR + MINUTE) == 1
     case = cases(acme, pk=case.pk)[0]
-    assert (case.owner_name, case.owner_step) == ("Dora", "LANE"), "the deputy stands in"
+    assert (case.owner_name, case.owner_step) == ("Dora", "BRANCH"), "the deputy stands in"
     with as_tenant(acme.pk):
         exceptions_escalate(at=T0 + 9 * HOUR)
         exceptions_escalate(at=T0 + 19 * HOUR)
@@ -327,8 +362,6 @@ def test_the_owner_is_the_first_that_fits_and_a_case_is_passed_on_until_somebody
             ExceptionStep.objects.filter(case=case, kind="ESCALATED").order_by("pk").values_list("note", flat=True)
         )
     assert notes == ["Olga → Dora", "Dora → desk"]
-    with as_tenant(OPERATOR_ID):
-        owner_set(kind=OwnerKind.LANE, about=lane, owner=dora.public_id, deputy="", valid_from=day, actor="x", at=T0)
 
 
 @pytest.mark.req("R8.3", "R5.1")
@@ -377,3 +410,30 @@ def test_a_case_is_behind_the_wall(acme: Account, globex: Account) -> None:
         assert not ExceptionCase.objects.filter(pk=case.pk).exists()
         with pytest.raises(NotFound):
             exception_acknowledge(public_id=case.public_id, actor=ops, at=T0)
+
+
+@pytest.mark.req("O6")
+def test_what_the_clock_calls_up_is_asked_for_once_a_minute_and_only_where_something_is(acme: Account) -> None:
+    from portal.outbox.handlers import due_checks
+
+    due = {check.name: check.ask for check in due_checks()}
+    sailing(acme, source())
+
+    def asked(name: str, at: datetime) -> int:
+        with as_tenant(acme.pk), transaction.atomic():
+            due[name](at)
+            return OutboxRow.objects.filter(name=name, state=RowState.PENDING).count()
+
+    look, later = "tracking.exceptions_look", T0 + 5 * DAY + MINUTE
+    assert asked(look, T0 + DAY) == 0
+    assert [asked(look, later), asked(look, later)] == [1, 1]
+    told(acme, later)
+    assert [c.code for c in cases(acme, state="OPEN")] == ["STALE"]
+    assert asked(look, later + MINUTE) == 0
+    case = rolled(tiered(acme, "PRIORITY"))
+    with as_tenant(acme.pk), transaction.atomic():
+        due["tracking.exceptions_unanswered"](T0 + 9 * HOUR)
+        assert not OutboxRow.objects.filter(name="tracking.exceptions_escalate").exists(), "the desk has it already"
+        ExceptionCase.objects.filter(pk=case.pk).update(owner_step="LANE")
+        due["tracking.exceptions_unanswered"](T0 + 9 * HOUR)
+        assert OutboxRow.objects.filter(name="tracking.exceptions_escalate").count() == 1

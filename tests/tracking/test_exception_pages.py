@@ -244,3 +244,26 @@ def test_the_inbox_and_a_case_ask_as_often_for_many_rows_as_for_few(acme) -> Non
         )
     assert [len(asked(client, address)) for address in addresses] == before
     assert before[0] <= 15
+
+
+def test_a_cutoff_is_entered_as_read_at_the_terminal_and_counts_at_once(acme) -> None:
+    tiered(acme, "PRIORITY")
+    made, client = shipment(acme), client_of(ops())
+    url = f"/ops/accounts/{acme.tenant.public_id}/shipments/{made.public_id}"
+    assert "Cut-off" in text(client.get(url))
+    refused = client.post(f"{url}/cutoff", {"day": "2026-03-02", "clock_time": ""})
+    assert refused.status_code == 422
+    assert "Say at what time." in refused.content.decode()
+    client.post(f"{url}/cutoff", {"day": "2026-03-02", "clock_time": "05:00"})
+    with as_tenant(acme.pk):
+        case = ExceptionCase.objects.get(shipment=made)
+        assert Shipment.objects.get(pk=made.pk).cutoff_at == datetime(2026, 3, 1, 21, tzinfo=UTC), "Shanghai's five"
+    assert (case.code, case.state, case.started_at) == ("CUTOFF_RISK", "OPEN", datetime(2026, 3, 1, 9, tzinfo=UTC))
+    assert "2 Mar 2026 05:00 CST" in text(client.get(url))
+    assert 'value="05:00"' in text(client.get(f"{url}/cutoff"))
+    client.post(f"{url}/cutoff", {"day": "", "clock_time": ""})
+    with as_tenant(acme.pk):
+        assert ExceptionCase.objects.get(shipment=made).state == "WITHDRAWN"
+        made.refresh_from_db()
+    shipment(acme, ref=made.ref, containers=(), booking=f"BKG{made.ref[2:]}")
+    assert made.cutoff_at is None

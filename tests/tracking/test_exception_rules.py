@@ -167,6 +167,8 @@ def test_another_port_of_discharge_is_a_change_until_the_box_is_there() -> None:
     assert [f.node for f in found(Code.PORT_CHANGE, silent, at(620))] == ["BEANR"]
     changed_ship = [*silent, sighting(5, "LOAD", 650, place="BEANR")]
     assert found(Code.PORT_CHANGE, changed_ship, at(660)) == [], "a change of ships that nobody planned"
+    by_rail = [*on_the_way, sighting(3, "DISC", 600, place="NLRTM"), sighting(4, "DISC", 640, place="DEDUI")]
+    assert found(Code.PORT_CHANGE, by_rail, at(650)) == [], "unloaded from a train, which nobody said"
     back = eta(6, 320, 640, place_role="POD")
     assert spans(found(Code.PORT_CHANGE, [*on_the_way, diverted, back], at(330))) == [(at(300), at(320))]
 
@@ -324,6 +326,15 @@ def test_two_sources_further_apart_than_six_hours_contradict_each_other() -> Non
     assert against(16) == []
     conflict = against(16 + 1 / 60)
     assert [(f.node, f.occurrence, f.started_at) for f in conflict] == [("NLRTM", "DISCHARGED", at(17 + 1 / 60))]
+
+
+def test_nothing_that_hinders_a_box_outlasts_its_delivery() -> None:
+    told = [eta(1, 10, 500), eta(2, 20, 600), *hold(3, 30, None), sighting(6, "DROP", 60, place="NLUTC", laden=True)]
+    assert spans(found(Code.CUSTOMS_HOLD_LONG, told, at(200))) == [], "delivered before the limit"
+    late = [*told[:-1], sighting(6, "DROP", 90, place="NLUTC", laden=True)]
+    assert spans(found(Code.CUSTOMS_HOLD_LONG, late, at(200))) == [(at(78), at(90))]
+    assert spans(found(Code.ETA_SLIP, late, at(200))) == [(at(20), at(91))], "it must have arrived"
+    assert look(late, at(200)) is None
 
 
 def test_a_cancelled_shipment_has_nothing_open() -> None:

@@ -17,6 +17,7 @@ from portal.lib.errors import NotFound, PortalError
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Member
 from portal.tenancy.services import audit
+from tracking.derivation import rebuild, sightings_of
 from tracking.exceptions import SILENT, Code, Severity
 from tracking.facts import ExceptionCleared
 from tracking.models import (
@@ -159,6 +160,25 @@ def _ended(case: ExceptionCase, at: datetime) -> ExceptionCleared:
         delay_hours=max(0, (case.delay_seconds or 0) // 3600), call=case.node, opening=case.openings,
         because="resolved", path=f"/shipments/{shipment.public_id}",
     )  # fmt: skip
+
+
+@transaction.atomic
+def cutoff_set(*, shipment: Shipment, cutoff_at: datetime | None, actor: str, at: datetime) -> Shipment:
+    """Until when the boxes of the entered account's shipment must be at the terminal; None: not known (8.1).
+
+    What follows from it for its exceptions is worked out and told at once.
+    """
+    held = Shipment.objects.select_for_update(no_key=True).get(pk=shipment.pk)
+    if held.cutoff_at == cutoff_at:
+        return held
+    held.cutoff_at = cutoff_at
+    held.save(update_fields=["cutoff_at"])
+    audit(
+        action="shipment.cutoff_set", actor=actor, at=at, object_type="shipment", object_id=held.public_id,
+        details={"cutoff_at": cutoff_at.isoformat() if cutoff_at else ""},
+    )  # fmt: skip
+    news_tell(rebuild([held], sightings_of([held.pk]), at=at), at=at)
+    return held
 
 
 @transaction.atomic

@@ -65,7 +65,9 @@ def exceptions_escalate(*, at: datetime) -> int:
 
     Logged each time; the desk is the end of the chain, from there on the list shows them as overdue.
     """
-    late = list(_unanswered(at).select_for_update(of=("self",)).select_related("shipment").order_by("pk"))
+    # what is being worked on is passed on next time, if then still unanswered
+    held = _unanswered(at).select_for_update(of=("self",), skip_locked=True)
+    late = list(held.select_related("shipment").order_by("pk"))
     owners, steps = Owners(at), []
     for case in late:
         owner, before = owners.next_after(case.owner_step, case.shipment), case.owner_name
@@ -117,5 +119,8 @@ def norms_renew(*, at: datetime) -> int:
     places = {key[0] for key in moved} | {key[0] for key in known if key not in now}
     if places:
         staying = VisitRow.objects.filter(shipment=OuterRef("pk"), exit_at__isnull=True, place__in=places)
-        Shipment.objects.filter(Exists(staying), final_at__isnull=True).update(look_at=at)
+        # in the order in which everybody locks shipments
+        held = Shipment.objects.select_for_update(no_key=True).filter(Exists(staying), final_at__isnull=True)
+        pks = list(held.order_by("pk").values_list("pk", flat=True))
+        Shipment.objects.filter(pk__in=pks).update(look_at=at)
     return len(now)

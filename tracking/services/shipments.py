@@ -34,6 +34,7 @@ from tracking.models import (
 )
 from tracking.reasons import Reason
 from tracking.rules import Commitment, CommitmentChange, LimitOp, binding, due_period, limit_of
+from tracking.telling import news_tell
 from tracking.types import UNKNOWN_MODES, FinalMilestone, Load, Mode
 
 
@@ -379,7 +380,7 @@ def commitment_change(
     if held is change:
         _bind(shipment, own)
         shipment.save()
-        rebuild([shipment], sightings_of([shipment.pk]), at=at)
+        news_tell(rebuild([shipment], sightings_of([shipment.pk]), at=at), at=at)
     return row
 
 
