@@ -16,9 +16,9 @@ from django.utils.translation import ngettext
 from portal.lib.errors import NotFound
 from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
+from tracking import eta_pages, wording
 from tracking import shipment_pages as pages
-from tracking import wording
-from tracking.dossier import Dossier, dossier, eta_moves, event_row
+from tracking.dossier import Dossier, dossier, eta_history, event_row
 from tracking.freshness import feeds
 from tracking.milestones import bind
 from tracking.models import SightingRow
@@ -63,7 +63,6 @@ class ShipmentPage(OneShipment):
         """The story as of now."""
         found = self.dossier(public_id)
         shipment, prospect = found.shipment, found.prospect
-        told = eta_moves(found, now=self.at) if found.core is None else []
         events_url = self.url("tracking:events", public_id=public_id)
         return self.page("tracking/shipment.html", {
             "title": shipment.ref, "crumbs": self.crumbs(),
@@ -80,10 +79,19 @@ class ShipmentPage(OneShipment):
             "containers": pages.containers(found),
             "references": pages.references(found),
             "promise": pages.promise(found),
-            "eta_moves": pages.moves(found, told) if len(told) > 1 else [],
+            "eta": self._eta(found),
             "raw_url": events_url if found.rows else "",
             "actions": self._actions(public_id),
         })  # fmt: skip
+
+    def _eta(self, found: Dossier) -> dict[str, Any]:
+        """How the estimate moved, for those who see estimates as they come."""
+        if found.core is not None:
+            return {}
+        return eta_pages.card(
+            found, eta_history(found.shipment), wanted=self.request.GET.get("eta", ""), now=self.at,
+            event_url=lambda number: self.event_url(found, number),
+        )  # fmt: skip
 
     def _actions(self, public_id: str) -> list[dict[str, str]]:
         """What the staff can enter here, and a customer share."""
