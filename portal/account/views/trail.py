@@ -16,7 +16,7 @@ from portal.tenancy.services import SYSTEM
 from portal.web.pages import PageView, TenantView, pager
 from portal.web.policy import Policy, staff
 
-_KINDS = ("sign_in", "second_factor", "password", "member", "invitation", "key")
+_KINDS = ("sign_in", "second_factor", "password", "member", "invitation", "key", "share")
 
 
 class _Trail(PageView):
@@ -32,7 +32,10 @@ class _Trail(PageView):
             older=request.GET.get("older"), newer=request.GET.get("newer"), prefix=f"{kind}." if kind else ""
         )
         chips = [{"label": _("Everything"), "url": self.address(), "active": not kind}]
-        labels = (_("Sign-in"), _("Second factor"), _("Password"), _("Members"), _("Invitations"), _("Keys"))
+        labels = (
+            _("Sign-in"), _("Second factor"), _("Password"), _("Members"), _("Invitations"), _("Keys"),
+            _("Share links"),
+        )  # fmt: skip
         for name, label in zip(_KINDS, labels, strict=True):
             chips.append({"label": label, "url": f"{self.address()}?kind={name}", "active": kind == name})
         return self.page(
