@@ -32,6 +32,7 @@ class ShipmentFilter:
     lane: str = ""
     month: str = ""
     arriving: str = ""  # days ahead
+    due: bool = False  # whose promise has come due
     unheard: bool = False  # an expected milestone has passed without a word
     sort: str = ""
 
@@ -47,6 +48,7 @@ class ShipmentFilter:
             lane=lane if _CODE.match(lane) else "",
             month=month if _MONTH.match(month) else "",
             arriving=arriving if arriving in ("7", "14", "30") else "",
+            due=params.get("due") == "past",
             unheard=params.get("unheard") == "1",
             sort=OLDEST_FIRST if params.get("sort") == OLDEST_FIRST else "",
         )
@@ -55,7 +57,8 @@ class ShipmentFilter:
         """What stands in the address; nothing for what was not asked."""
         named = {
             "q": self.q, "standing": self.standing, "status": self.status, "lane": self.lane, "month": self.month,
-            "arriving": self.arriving, "unheard": "1" if self.unheard else "", "sort": self.sort,
+            "arriving": self.arriving, "due": "past" if self.due else "",
+            "unheard": "1" if self.unheard else "", "sort": self.sort,
         }  # fmt: skip
         return {name: value for name, value in named.items() if value}
 

@@ -103,8 +103,8 @@ class ShipmentsCsv(ShipmentView):
 
 def _standing_chips(wanted: ShipmentFilter, counted: Facets, base: str) -> list[dict[str, Any]]:
     chips: list[dict[str, Any]] = [
-        {"label": _("All"), "url": wanted.url(base, standing="", arriving="", unheard=False),
-         "active": not (wanted.standing or wanted.arriving or wanted.unheard)},
+        {"label": _("All"), "url": wanted.url(base, standing="", arriving="", due=False, unheard=False),
+         "active": not (wanted.standing or wanted.arriving or wanted.due or wanted.unheard)},
     ]  # fmt: skip
     for standing in Standing:
         number = counted.standing.get(standing.value, 0)
@@ -117,6 +117,8 @@ def _standing_chips(wanted: ShipmentFilter, counted: Facets, base: str) -> list[
     if wanted.arriving:
         label = _("Expected within %(days)s") % {"days": wording.days(int(wanted.arriving))}
         chips.append({"label": label, "url": wanted.url(base, arriving=""), "active": True})
+    if wanted.due:
+        chips.append({"label": _("Promise has come due"), "url": wanted.url(base, due=False), "active": True})
     if wanted.unheard:
         chips.append({"label": _("Milestone overdue"), "url": wanted.url(base, unheard=False), "active": True})
     return chips
