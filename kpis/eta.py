@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from kpis.types import Counts
 from portal.lib.periods import Month, local_date
-from tracking.rules import PublishedEta
+from tracking.rules import PublishedEta, committed_estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,7 @@ class EtaScore:
 
 def scored_estimate(unit: EtaUnit, arrived_at: datetime, *, lock_hours: int) -> PublishedEta | None:
     """The last estimate published by the lock; where the booking was confirmed after it, the first one by arrival."""
-    lock = arrived_at - timedelta(hours=lock_hours)
-    if unit.confirmed_at > lock:
-        return min((c for c in unit.commits if c.at <= arrived_at), key=lambda c: (c.at, c.eta), default=None)
-    return max((c for c in unit.commits if c.at <= lock), key=lambda c: (c.at, c.eta), default=None)
+    return committed_estimate(unit.commits, arrived_at, confirmed_at=unit.confirmed_at, lock_hours=lock_hours)
 
 
 def eta_score(unit: EtaUnit, window: EtaWindow) -> EtaScore:

@@ -29,11 +29,19 @@ class Running:
     """On time out of those due so far, with the grade of their data; `due` are all of the month."""
 
     month: Month
-    num: int
     den: int
     unknown: int
     due: int
+    arrived: int  # of those due so far, on time
+    arrived_late: int
+    open: int  # not arrived, or not heard to be
+    inferred: int  # of the open ones, those that count as on time
     graded: Graded
+
+    @property
+    def num(self) -> int:
+        """Those that count as on time."""
+        return self.arrived + self.inferred
 
 
 def running(month: Month, *, at: datetime) -> Running:
@@ -50,7 +58,10 @@ def running(month: Month, *, at: datetime) -> Running:
     silent = Q(last_heard_at__isnull=True) | Q(last_heard_at__lt=at - HEARD_WITHIN)
     counted = due.aggregate(
         due=Count("id"), den=Count("id", filter=passed),
-        num=Count("id", filter=passed & live & (Q(punctuality="ON_TIME") | inferred)),
+        arrived=Count("id", filter=passed & live & Q(punctuality="ON_TIME")),
+        inferred=Count("id", filter=passed & live & inferred),
+        arrived_late=Count("id", filter=passed & live & Q(punctuality="LATE", final_at__isnull=False)),
+        open=Count("id", filter=passed & live & unheard),
         unknown=Count("id", filter=passed & live & unheard & ~inferred & (_BEYOND | silent)),
     )  # fmt: skip
     data = so_far(str(month), at=at)
@@ -60,7 +71,4 @@ def running(month: Month, *, at: datetime) -> Running:
             conflicts=data.wrong, captured=data.captured,
         )
     )  # fmt: skip
-    return Running(
-        month=month, num=counted["num"], den=counted["den"], unknown=counted["unknown"], due=counted["due"],
-        graded=graded,
-    )  # fmt: skip
+    return Running(month=month, graded=graded, **counted)

@@ -106,10 +106,13 @@ def running_tile(found: Running, *, min_n: int, href: str) -> dict[str, Any]:
     shown = figure(row, staff=False, min_n=min_n)
     made = tile(shown, href=href)
     due = _("%(den)d of the month's %(due)d due so far") % {"den": found.den, "due": found.due}
-    notes = [month_name(str(found.month)), _("provisional"), *([made["note"]] if made["note"] else []), due]
+    if made["value"] and not shown.get("small"):
+        words = {"num": found.num, "den": found.den, "due": found.due}
+        due = _("%(num)d of %(den)d due so far, %(due)d in the month") % words
+    notes = [month_name(str(found.month)), _("provisional"), due, str(shown["reason"])]
     return {
-        **made, "label": _("On time so far"), "note": " · ".join(notes), "proof": _("Shipments"),
-        "void": shown.get("void", "") if found.den else _("no data: nothing due yet"),
+        **made, "label": _("On time so far"), "note": " · ".join(note for note in notes if note),
+        "proof": _("Shipments"), "void": shown.get("void", "") if found.den else _("no data: nothing due yet"),
     }  # fmt: skip
 
 

@@ -37,10 +37,20 @@ class SoFar(TenantView):
         """The figure with its grade, and how it is counted."""
         month = Month.of(local_date(self.at, tenant_zone()))
         found = running(month, at=self.at)
-        url = f"{reverse('tracking:shipments')}?month={month}"
+        url = f"{reverse('tracking:shipments')}?month={month}&due=past"
+        parts = (
+            (_("Arrived on time"), "ontime", found.arrived),
+            (_("Arrived late"), "done-late", found.arrived_late),
+            (_("Late, not arrived or not heard to be"), "late", found.open),
+        )
         return self.page("kpis/so_far.html", {
             "title": _("On time so far"), "subtitle": tables.month_name(str(month)),
             "tile": tables.running_tile(found, min_n=selectors.config_now().min_n_percent, href=url),
+            "stats": [
+                {"label": label, "value": str(number), "url": f"{url}&standing={standing}"}
+                for label, standing, number in parts
+            ],
+            "inferred": found.inferred,
             "says": [
                 _("On time out of all whose promise has come due; what is late, missing or silent stays in."),
                 _("What arrived before its promise is due is counted when it is due."),

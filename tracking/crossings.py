@@ -255,10 +255,15 @@ def source_lines(*, since: datetime, now: datetime) -> list[SourceLine]:
 class Desk:
     """The counts of the operator's home."""
 
-    quarantined: int
+    reasons: dict[str, int]  # of what is in quarantine, most first
     unapplied: int  # messages received and not applied
     accounts: list[tuple[Tenant, int, int]]  # (account, late, at risk) where there are any, most late first
     lines: list[SourceLine]
+
+    @property
+    def quarantined(self) -> int:
+        """How many events wait."""
+        return sum(self.reasons.values())
 
 
 def desk(*, now: datetime, since: datetime) -> Desk:
@@ -271,9 +276,10 @@ def desk(*, now: datetime, since: datetime) -> Desk:
         for row in live.order_by().values("tenant_id").annotate(late=late, risk=risk)
     }
     named = {t.pk: t for t in Tenant.objects.filter(pk__in=[k for k, counts in told.items() if any(counts)])}
+    waiting = Quarantined.objects.filter(state=QuarantineState.OPEN).order_by()
     by_account = sorted(((named[k], *told[k]) for k in named), key=lambda a: (-a[1], -a[2], a[0].name))
     return Desk(
-        quarantined=Quarantined.objects.filter(state=QuarantineState.OPEN).count(),
+        reasons=dict(waiting.values_list("reason").annotate(n=Count("id")).order_by("-n", "reason")),
         unapplied=InboundMessage.objects.filter(state=MessageState.RECEIVED).count(),
         accounts=by_account,
         lines=source_lines(since=since, now=now),

@@ -9,20 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from portal.lib.periods import zone_named
 from tracking.derivation import sighting_of, surroundings
-from tracking.effective import Heard
-from tracking.estimates import estimates
 from tracking.milestones import ShipmentFacts, bind, critical_five, derive, final_of
-from tracking.models import CommitmentRow, Container, Leg, Place, Reference, ReferenceKind, Shipment, SightingRow
+from tracking.models import (
+    CommitmentRow,
+    Container,
+    EtaRow,
+    Leg,
+    Place,
+    Reference,
+    ReferenceKind,
+    Shipment,
+    SightingRow,
+)
 from tracking.standing import Prospect
 from tracking.story import Step, story
 from tracking.types import FinalMilestone, Journey, Milestone, Mode, Sighting
-
-MOST_MOVES: Final = 12
 
 
 class EventState(StrEnum):
@@ -140,16 +145,9 @@ def dossier(public_id: str, *, now: datetime, every_event: bool) -> Dossier | No
     )
 
 
-def eta_moves(found: Dossier, *, now: datetime) -> list[tuple[datetime, Heard]]:
-    """(from when it held, the estimate) of the final milestone, oldest first, each where it differs from the last.
-
-    Worked out by deriving the shipment as of each report, so that it is what a reader saw then (R2.17).
-    """
-    moves = [
-        (one.published_at, one.heard)
-        for one in estimates(found.sightings, found.journey, milestones=[found.final], as_of=now)
-    ]
-    return moves[-MOST_MOVES:]
+def eta_history(shipment: Shipment) -> list[EtaRow]:
+    """How the estimates of its milestones moved, as they were published, oldest first (R2.17)."""
+    return list(EtaRow.objects.filter(shipment=shipment).order_by("published_at", "id"))
 
 
 def event_row(shipment: Shipment, sighting_id: int) -> SightingRow:

@@ -44,7 +44,7 @@ _CODES: Final = ("lane", "pol", "pod", "carrier", "branch", "vertical")
 _DAYS: Final = ("due_from", "due_to", "eta_from", "eta_to")
 PARAMETERS: Final = (
     "q", "standing", "status", "milestone", *_CODES, "month", "due_from", "due_to", "arriving", "eta_from", "eta_to",
-    *_FLAGS, "exceptions", "sort", "cols", "view",
+    "due", *_FLAGS, "exceptions", "sort", "cols", "view",
 )  # fmt: skip
 
 
@@ -70,6 +70,7 @@ class ShipmentFilter:
     arriving: str = ""  # days ahead
     eta_from: str = ""
     eta_to: str = ""
+    due: str = ""  # past: whose promise has come due
     unheard: bool = False  # an expected milestone has passed without a word
     exceptions: str = ""  # open: with an open exception; not for accounts without alerts
     followed: bool = False  # by the reader
@@ -165,7 +166,7 @@ def _read_one(name: str, value: str, found: dict[str, object]) -> str:
 _CHOICES: Final[dict[str, frozenset[str]]] = {
     "standing": frozenset(s.value for s in Standing), "status": frozenset(STATUSES),
     "milestone": frozenset(str(m) for m in MILESTONES), "arriving": frozenset(ARRIVING), "view": frozenset([ALL]),
-    "exceptions": frozenset(["open"]),
+    "exceptions": frozenset(["open"]), "due": frozenset(["past"]),
 }  # fmt: skip
 _HOW: Final[dict[str, str]] = {
     **{name: ", ".join(sorted(values)) for name, values in _CHOICES.items()},

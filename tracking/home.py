@@ -160,8 +160,6 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
         return {}
     with across_tenants(reason=DESK_REASON, actor=member.label, at=at):
         found = crossings.desk(now=at, since=since_midnight(at))
-        tending = member.role in _TENDING
-        reasons = crossings.quarantine_counts(crossings.QuarantineFilter(), now=at).reasons if tending else {}
     late = sum(late for _account, late, _risk in found.accounts)
     risk = sum(risk for _account, _late, risk in found.accounts)
     here = {"href": "#attention-h", "proof": _("By account")}
@@ -172,14 +170,14 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
          "note": _("expected after the promise"), **(here if risk else {})},
     ]  # fmt: skip
     accounts = [_account(*one) for one in found.accounts[:_MOST]]
-    if not tending:
+    if member.role not in _TENDING:
         return {"tiles": tiles, "attention": accounts}
     return {
         "tiles": [*tiles, *_data_tiles(found)],
         "attention": accounts,
         "quarantine": [
             {"label": str(sentence(reason)).rstrip("."), "value": str(number), "url": quarantine_url(reason=reason)}
-            for reason, number in list(reasons.items())[:_MOST]
+            for reason, number in list(found.reasons.items())[:_MOST]
         ],
         "quarantine_url": quarantine_url(),
         "feeds": _feeds(found.lines),

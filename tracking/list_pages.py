@@ -107,6 +107,8 @@ def active_chips(wanted: ShipmentFilter, base: str, *, standing: bool = False) -
     if wanted.arriving:
         days = wording.days(int(wanted.arriving))
         chips.append((_("Expected within %(days)s") % {"days": days}, {"arriving": ""}))
+    if wanted.due:
+        chips.append((_("Promise has come due"), {"due": ""}))
     if wanted.unheard:
         chips.append((_("Milestone overdue"), {"unheard": False}))
     if wanted.exceptions:

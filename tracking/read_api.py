@@ -15,7 +15,7 @@ from portal.web.apiquery import Parameter, Query
 from portal.web.policy import entitled
 from portal.web.tables import Cursor
 from tracking import shapes
-from tracking.dossier import Dossier, dossier, eta_moves, event_row
+from tracking.dossier import Dossier, dossier, eta_history, event_row
 from tracking.filters import ShipmentFilter, Terms
 from tracking.search import search
 from tracking.selectors import beside, shipment_page, shipment_row
@@ -106,7 +106,7 @@ class Shipment(ShipmentApi):
         """As of now."""
         found = self.dossier(public_id)
         row = shipment_row(public_id, every_event=self.every_event)
-        moves = eta_moves(found, now=self.at) if found.core is None else []
+        moves = [m for m in eta_history(found.shipment) if m.milestone == found.final] if found.core is None else []
         told = shapes.shipment_row(row, beside([row]), now=self.at)
         return self.one({**told, **shapes.shipment_more(found, moves)})
 

@@ -236,6 +236,21 @@ class PublishedEta:
     eta: datetime
 
 
+ETA_LOCK_HOURS: Final = 72  # `eta_lock_hours` of section 12
+
+
+def committed_estimate(
+    told: Sequence[PublishedEta], arrived_at: datetime, *, confirmed_at: datetime | None, lock_hours: int
+) -> PublishedEta | None:
+    """The last estimate published by the lock; where the booking was confirmed after it, the first one by arrival
+    (R2.17).
+    """
+    lock = arrived_at - timedelta(hours=lock_hours)
+    if confirmed_at is not None and confirmed_at > lock:
+        return min((c for c in told if c.at <= arrived_at), key=lambda c: (c.at, c.eta), default=None)
+    return max((c for c in told if c.at <= lock), key=lambda c: (c.at, c.eta), default=None)
+
+
 def published(history: Sequence[PublishedEta]) -> tuple[PublishedEta, ...]:
     """The estimates in the order of their publication, each kept only where it differs from the one before."""
     kept: list[PublishedEta] = []

@@ -103,6 +103,8 @@ def shipments_found(
     if wanted.arriving:
         until = now + timedelta(days=int(wanted.arriving))
         found = found.filter(status__in=OPEN_STATUSES, final_at__isnull=True, eta_at__gte=now, eta_at__lt=until)
+    if wanted.due:
+        found = found.filter(due_at__lte=now)
     if wanted.unheard:
         found = found.filter(_unheard(now, every_event=every_event))
     if wanted.exceptions:

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 from portal.web.apishapes import Shape, anything, day, flag, instant, many, number, one, text, texts, word
 from tracking.dossier import Dossier, EventState
-from tracking.effective import Heard
 from tracking.milestones import MilestoneFacts, bind
-from tracking.models import ReferenceKind, SightingRow
+from tracking.models import EtaRow, ReferenceKind, SightingRow
 from tracking.selectors import Beside
 from tracking.standing import Prospect, Standing
 from tracking.story import Step, StepKind
@@ -258,7 +257,7 @@ def _place(found: Dossier, code: str | None) -> dict[str, str] | None:
     return {"code": code, "name": found.name_of(code), "zone": found.zone_of(code)} if code else None
 
 
-def shipment_more(found: Dossier, moves: Sequence[tuple[datetime, Heard]]) -> dict[str, Any]:
+def shipment_more(found: Dossier, moves: Sequence[EtaRow]) -> dict[str, Any]:
     """What ShipmentShape has beyond its row."""
     s = found.shipment
     return {
@@ -281,7 +280,7 @@ def shipment_more(found: Dossier, moves: Sequence[tuple[datetime, Heard]]) -> di
              "voyage": leg.voyage, "vessel_imo": leg.vessel_imo}
             for leg in found.legs
         ],
-        "eta_moves": [{"from_at": at, "eta_at": eta.time, "source": eta.source} for at, eta in moves],
+        "eta_moves": [{"from_at": m.published_at, "eta_at": m.eta_at, "source": m.source} for m in moves],
         "has_conflict": None if found.core is not None else bool(found.facts.conflicts),
     }  # fmt: skip
 

@@ -367,19 +367,6 @@ def _asked(row: CommitmentRow) -> str:
     }.get(row.asked_by, row.asked_by)
 
 
-def moves(found: Dossier, told: Sequence[tuple[datetime, Heard]]) -> list[dict[str, Any]]:
-    """How the estimate moved, newest first, with the shift in days or hours."""
-    shown: list[dict[str, Any]] = []
-    for n, (at, eta) in enumerate(told):
-        shown.append({
-            "at": at, "zone": found.zone, "eta": eta.time, "eta_zone": found.zone,
-            "eta_precision": "day" if eta.precision == Precision.DAY else "minute",
-            "source": wording.source(eta.source, eta.source_kind),
-            "shift": shift(told[n - 1][1].time, eta.time) if n else "",
-        })  # fmt: skip
-    return shown[::-1]
-
-
 def shift(before: datetime, after: datetime) -> str:
     """`2 days later`."""
     hours = (after - before) // timedelta(hours=1)

@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from portal.lib.errors import NotFound
 from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
+from tracking import eta_pages, wording
 from tracking import shipment_pages as pages
-from tracking import wording
-from tracking.dossier import Dossier, EventState, dossier, eta_moves, event_row
+from tracking.dossier import Dossier, EventState, dossier, eta_history, event_row
 from tracking.exception_pages import of_shipment
 from tracking.exception_reads import cases_of
 from tracking.freshness import feeds
@@ -66,7 +66,6 @@ class ShipmentPage(OneShipment):
         """The story as of now."""
         found = self.dossier(public_id)
         shipment, prospect = found.shipment, found.prospect
-        told = eta_moves(found, now=self.at) if found.core is None else []
         events_url = self.url("tracking:events", public_id=public_id)
         return self.page("tracking/shipment.html", {
             "title": shipment.ref, "crumbs": self.crumbs(),
@@ -84,7 +83,7 @@ class ShipmentPage(OneShipment):
             "containers": pages.containers(found),
             "references": pages.references(found),
             "promise": pages.promise(found),
-            "eta_moves": pages.moves(found, told) if len(told) > 1 else [],
+            "eta": self._eta(found),
             "raw_url": events_url if found.rows else "",
             "follow": self._follow(found), "actions": self._actions(found),
         })  # fmt: skip
@@ -95,6 +94,15 @@ class ShipmentPage(OneShipment):
             return None
         url = reverse("tracking:follow", kwargs={"public_id": found.shipment.public_id})
         return {"url": url, "on": is_followed(found.shipment.pk, by=self.follower)}
+
+    def _eta(self, found: Dossier) -> dict[str, Any]:
+        """How the estimate moved, for those who see estimates as they come."""
+        if found.core is not None:
+            return {}
+        return eta_pages.card(
+            found, eta_history(found.shipment), wanted=self.request.GET.get("eta", ""), now=self.at,
+            event_url=lambda number: self.event_url(found, number),
+        )  # fmt: skip
 
     def _actions(self, found: Dossier) -> list[dict[str, str]]:
         """What the staff can do here, and a customer share."""

@@ -32,6 +32,8 @@ _LABELS: Final[dict[str, Promise]] = {
     "invitation.accepted": _("Invitation accepted"),
     "key.created": _("Key made"),
     "key.revoked": _("Key revoked"),
+    "share.created": _("Share link made"),
+    "share.revoked": _("Share link revoked"),
     "source.created": _("Source added"),
     "source.secret_rotated": _("Secret of a source changed"),
     "quarantine.replayed": _("Event of the quarantine replayed"),

@@ -17,7 +17,7 @@ from portal.tenancy.models import Member
 class HomePart:
     """A part of the home page: `fill(member, at)` returns entries of the page's context or {}.
 
-    Lists under the same name (tiles, attention, recent) are joined in `order`.
+    Lists under the same name (tiles, attention, managing, recent) are joined in `order`.
     """
 
     key: str

@@ -78,6 +78,8 @@ def test_a_shipper_sees_what_needs_attention_and_follows_each_figure(desk, acme)
     expect(news).to_contain_text("Expected 2 days later")
     expect(page.get_by_role("region", name="Missing", exact=True)).to_contain_text("No delivery heard")
     expect(page.locator("main")).not_to_contain_text("For you as manager")
+    running = page.locator(".tile", has=page.get_by_text("On time so far", exact=True))
+    expect(running).to_contain_text("due so far")  # it comes a moment after the page
     for label in ("Late", "At risk", "Arriving in 7 days", "Milestone overdue"):
         tile = page.locator(".tile", has=page.get_by_text(label, exact=True))
         number = int(tile.locator(".tile-value").inner_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from html import unescape
 
@@ -16,7 +17,7 @@ from tests.doors import client_of
 from tests.kpis import world
 from tests.kpis.world import CUT, due, hear, numbers, utc
 from tests.tracking.messages import equipment, source, vessel
-from tests.tracking.pages import tiered
+from tests.tracking.pages import refs, tiered
 
 MARCH = Month(2026, 3)
 pytestmark = pytest.mark.req("R2.1", "R3.1", "R0.6")
@@ -77,7 +78,7 @@ def test_the_tile_shows_counts_for_few_their_grade_and_never_a_zero_for_nothing(
     assert "7 of 8" in shown
     assert "grade-A" in shown
     assert "provisional" in shown
-    assert '/shipments?month=2026-03"' in shown
+    assert '/shipments?month=2026-03&amp;due=past"' in shown
 
 
 @pytest.mark.req("R3.1")
@@ -89,6 +90,17 @@ def test_poor_data_publish_no_figure(acme) -> None:
         shown = tile_of(client_of(acme.member).get("/kpis/so-far").content.decode())
     assert "not published" in shown
     assert "0.0" not in shown
+
+
+def test_each_part_leads_to_as_many_shipments(acme, w1) -> None:
+    tiered(acme, "PRIORITY")
+    client = client_of(acme.member)
+    with clock.set_to(datetime(2026, 3, 30, tzinfo=UTC)):
+        page = unescape(client.get("/kpis/so-far").content.decode())
+        parts = re.findall(r'href="(/shipments\?month=2026-03&due=past&standing=[a-z-]+)">(\d+)<', page)
+        listed = [len(refs(client.get(url).content.decode())) for url, _number in parts]
+    assert [int(number) for _url, number in parts] == listed
+    assert listed == [2, 3, 2]
 
 
 def test_the_home_page_does_not_wait_for_it(acme) -> None:

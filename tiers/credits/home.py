@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from kpis.tables import month_name
 from portal.tenancy.context import across_tenants
 from portal.tenancy.models import Member, Role
+from portal.tenancy.selectors import operator_zone
 from portal.web.tables import capped
 from tiers.credits import selectors, wording
 
@@ -40,6 +41,7 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
         return {}
     with across_tenants(reason="home: credits that wait for a person", actor=member.label, at=at):
         waiting = selectors.waiting_of_all()
+    zone = operator_zone()
     counted = {state: sum(line.state == state for line, _tenant in waiting) for state in ("COMPUTED", "IN_REVIEW")}
     names = {"COMPUTED": _("Credits to send to review"), "IN_REVIEW": _("Credits to approve")}
     label = {"COMPUTED": _("Credit to send to review"), "IN_REVIEW": _("Credit to approve")}
@@ -62,6 +64,7 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
                     "ops:credits_credit", kwargs={"account": tenant.public_id, "public_id": line.public_id}
                 ),
                 "at": line.assessed_at,
+                "zone": zone,
             }
             for line, tenant in waiting
         ]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.tenancy.context import across_tenants
 from portal.tenancy.models import Member, Role
+from portal.tenancy.selectors import operator_zone
 from tiers.promises import selectors
 
 _APPROVERS: Final = frozenset({Role.ADMIN.value, Role.ACCOUNT_MANAGER.value})
@@ -21,6 +22,7 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
         return {}
     with across_tenants(reason="home: agreements that wait for a second person", actor=member.label, at=at):
         waiting = selectors.agreements_waiting()
+    zone = operator_zone()
     return {
         "attention": [
             {
@@ -34,6 +36,7 @@ def desk(member: Member, at: datetime) -> dict[str, Any]:
                     "ops:promises_agreement", kwargs={"account": tenant.public_id, "public_id": row.public_id}
                 ),
                 "at": row.created_at,
+                "zone": zone,
             }
             for row, tenant in waiting
         ]

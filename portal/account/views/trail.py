@@ -16,7 +16,7 @@ from portal.tenancy.services import SYSTEM
 from portal.web.pages import PageView, TenantView, pager
 from portal.web.policy import Policy, staff
 
-_KINDS = ("sign_in", "second_factor", "password", "member", "invitation", "key", "webhook")
+_KINDS = ("sign_in", "second_factor", "password", "member", "invitation", "key", "share", "webhook")
 
 
 class _Trail(PageView):
@@ -39,6 +39,7 @@ class _Trail(PageView):
             _("Members"),
             _("Invitations"),
             _("Keys"),
+            _("Share links"),
             _("Webhooks"),
         )
         for name, label in zip(_KINDS, labels, strict=True):

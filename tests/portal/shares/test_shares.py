@@ -263,6 +263,9 @@ def test_a_member_makes_a_link_and_revokes_it_on_the_pages(acme, shared) -> None
     with as_tenant(acme.pk):
         rows = AuditEntry.objects.filter(object_type="share").order_by("id").values_list("action", "actor")
         assert list(rows) == [("share.created", acme.member.label), ("share.revoked", acme.member.label)]
+    trail = words(client_of(acme.manager).get("/settings/audit?kind=share").content.decode())
+    assert "Share link made" in trail
+    assert "Share link revoked" in trail
 
 
 def test_a_manager_sees_and_revokes_every_link_a_member_the_own_ones(acme, shared) -> None:
