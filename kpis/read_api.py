@@ -57,7 +57,8 @@ class Kpis(ClosedApi, ListApiView):
     shape = shapes.KpiRow
     query = Query.of(
         _MONTH, Parameter(name="kpi", says="Which figure.", choices=tuple(CLOSED), example="OTD"), _LANE,
-        Parameter(name="whole", says="Only figures of the whole account.", flag=True, usual=False, example="true"),
+        Parameter(name="whole", says="Only figures of the whole account, whatever `lane` says.", flag=True,
+                  usual=False, example="true"),
         fields=shapes.KpiRow.names(), orders=("-month", "month"), paged=True,
     )  # fmt: skip
 

@@ -277,6 +277,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     },
 }  # fmt: skip
 API_CALLS_A_MINUTE = env.number("API_CALLS_A_MINUTE", 600)  # of one key, or of one person's session
+API_ACCOUNT_CALLS_A_MINUTE = env.number("API_ACCOUNT_CALLS_A_MINUTE", 3000)  # of all of an account's together
 DJANGO_TABLES2_TEMPLATE = "web/table.html"
 
 # The key that seals secrets at rest and signs snapshots; 64 hex digits each.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -18,19 +18,23 @@ from portal.tenancy.context import scope
 WINDOW: Final = 60  # seconds
 _KEPT: Final = WINDOW + 1  # a span of 60 seconds touches 61 whole ones
 
+ACCOUNT: Final = "account"  # the subject that stands for all keys and people together
+
 # One row a subject. The statement waits for whoever holds the row and then judges what that one left, so no two calls
 # take the same place. A count lost in a crash does no harm, so nobody waits for the disk.
 _TAKE: Final = """
 with hasty as materialized (select set_config('synchronous_commit', 'off', true))
 insert into tenancy_callwindow as w (tenant_id, subject, second, calls)
-select %(tenant)s, %(subject)s, %(second)s, array[1] from hasty where %(most)s > 0
+select %(tenant)s, s.subject, %(second)s, array[1] from hasty, unnest(%(subjects)s::text[]) s(subject)
+where (case when s.subject = %(account)s then %(together)s else %(most)s end) > 0 order by s.subject
 on conflict (tenant_id, subject) do update set
   second = greatest(w.second, excluded.second),
   calls = (select array[m[1] + 1] || m[2:%(kept)s] from (select (array_fill(0, array[
     least(greatest(excluded.second - w.second, 0), %(kept)s)::int]) || w.calls)[1:%(kept)s] as m) moved)
 where (select coalesce(sum(c), 0) from unnest((array_fill(0, array[
-    least(greatest(excluded.second - w.second, 0), %(kept)s)::int]) || w.calls)[1:%(kept)s]) c) < %(most)s
-returning (select sum(c) from unnest(w.calls) c)
+    least(greatest(excluded.second - w.second, 0), %(kept)s)::int]) || w.calls)[1:%(kept)s]) c)
+  < (case when w.subject = %(account)s then %(together)s else %(most)s end)
+returning w.subject, (select sum(c) from unnest(w.calls) c)
 """
 
 
@@ -45,21 +49,28 @@ class TooManyCalls(PortalError):
         self.headers = {"Retry-After": str(seconds), "RateLimit-Limit": str(most), "RateLimit-Remaining": "0"}
 
 
-def call_take(subject: str, *, most: int, at: datetime) -> int:
-    """Counts one call of the subject in the entered scope and returns how many are left.
+@transaction.atomic
+def call_take(subject: str, *, most: int, at: datetime, together: int | None = None) -> int:
+    """Counts one call of the subject in the entered scope, and with `together` one of the whole account; returns how
+    many are left.
 
-    Raises TooManyCalls. Never more than `most` pass inside any span of a minute; spans are taken up to a second
-    longer than they are, never shorter.
+    Raises TooManyCalls, and then counts neither. Never more than the limit pass inside any span of a minute; spans are
+    taken up to a second longer than they are, never shorter.
     """
     second = int(at.timestamp())
+    limits = {subject: most, **({ACCOUNT: together} if together is not None else {})}
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"tenant": scope(), "subject": subject, "second": second, "most": most, "kept": _KEPT})
-        row = cursor.fetchone()
-        if row is not None:
-            return most - int(row[0])
-        cursor.execute("select second, calls from tenancy_callwindow where subject = %s", [subject])
+        cursor.execute(_TAKE, {
+            "tenant": scope(), "subjects": list(limits), "second": second, "most": most, "together": together or 0,
+            "account": ACCOUNT, "kept": _KEPT,
+        })  # fmt: skip
+        passed = {name: int(used) for name, used in cursor.fetchall()}
+        full = next((name for name in limits if name not in passed), None)
+        if full is None:
+            return min(limit - passed[name] for name, limit in limits.items())
+        cursor.execute("select second, calls from tenancy_callwindow where subject = %s", [full])
         kept = cursor.fetchone()
-    raise TooManyCalls(seconds=_wait(kept, second, most), most=most)
+    raise TooManyCalls(seconds=_wait(kept, second, limits[full]), most=limits[full])
 
 
 def _wait(kept: tuple[int, list[int]] | None, second: int, most: int) -> int:

@@ -259,9 +259,9 @@ class AttemptWindow(models.Model):
 
 
 class CallWindow(TenantOwned):
-    """How often a key or a person called the API in the last minute: one row each, whole seconds counted (F1)."""
+    """How often a key, a person, or all of an account called the API in the last minute: a row each (F1)."""
 
-    subject = code_field(40)  # `key:<public id>` or `member:<public id>`
+    subject = code_field(40)  # `key:<public id>`, `member:<public id>` or `account`
     second = models.BigIntegerField()  # the second, counted from 1970, that the first number is of
     calls = ArrayField(models.IntegerField())  # passed calls by second, the newest first
 

@@ -99,7 +99,7 @@ class ApiView(APIView):
         self.reader = reader_of(request, at=self.at)
         most = settings.API_CALLS_A_MINUTE
         with as_tenant(self.reader.tenant_id):
-            left = call_take(self.reader.subject, most=most, at=self.at)
+            left = call_take(self.reader.subject, most=most, together=settings.API_ACCOUNT_CALLS_A_MINUTE, at=self.at)
             with transaction.atomic():
                 response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         response.headers["RateLimit-Limit"], response.headers["RateLimit-Remaining"] = str(most), str(left)
@@ -110,9 +110,11 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if not self.policy.allows(self.reader.principal, unsafe=False):
             raise Forbidden
-        for key, may in ((self.policy.entitlement, None), (self.needs, self.may_see)):
-            if key is not None and not (entitled(key, self.at) if may is None else may()):
-                raise NotEntitled(label=entitlement_word(key))
+        own = self.policy.entitlement
+        if own is not None and not entitled(own, self.at):
+            raise NotEntitled(label=entitlement_word(own))
+        if not self.may_see():
+            raise NotEntitled(label=entitlement_word(self.needs))
         self.asked = self.query.read(request._request.GET)
 
     def may_see(self) -> bool:

@@ -14,7 +14,7 @@ from portal.lib import clock
 from portal.tenancy.context import as_tenant
 from portal.tenancy.keys import key_revoke
 from portal.tenancy.limits import TooManyCalls, call_take
-from portal.tenancy.models import ApiKey, Member
+from portal.tenancy.models import ApiKey, CallWindow, Member
 from portal.web.apipages import Place, cursor_read, cursor_write, list_page
 from portal.web.apiquery import BadParameter
 from tests.apiworld import key_of
@@ -121,6 +121,12 @@ def test_whatever_writes_is_refused_before_anything_is_read(system, method: str)
     assert answer.headers["Allow"] == "GET, HEAD"
 
 
+def test_head_tells_of_an_answer_without_its_body(system) -> None:
+    answer = system.head(LIST, {"limit": 3})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Link"]
+
+
 # --- how often ---
 
 
@@ -215,6 +221,33 @@ def test_each_key_and_each_person_has_calls_of_its_own(acme, system) -> None:
         first, second, person = client_of(None, key=key_of(acme)), client_of(None, key=key_of(acme)), acme.member
         assert [c.get(LIST).status_code for c in (first, second, client_of(person))] == [200, 200, 200]
         assert [c.get(LIST).status_code for c in (first, second, client_of(person))] == [429, 429, 429]
+
+
+@pytest.mark.req("F1")
+def test_all_keys_of_an_account_together_have_a_limit_and_a_refused_call_counts_nowhere(acme, globex) -> None:
+    at, names = clock.now(), [f"key:{secrets.token_hex(8)}" for _n in range(4)]
+
+    def one(number: int) -> bool:
+        try:
+            with as_tenant(acme.pk):
+                call_take(names[number % 4], most=100, together=10, at=at)
+        except TooManyCalls:
+            return False
+        finally:
+            connections.close_all()
+        return True
+
+    with ThreadPoolExecutor(64) as pool:
+        assert sum(pool.map(one, range(64))) == 10
+    with as_tenant(acme.pk):
+        rows = dict(CallWindow.objects.values_list("subject", "calls"))
+        assert sum(sum(calls) for name, calls in rows.items() if name != "account") == 10
+        with pytest.raises(TooManyCalls) as refused:
+            call_take(names[0], most=100, together=10, at=at)
+        assert refused.value.headers["RateLimit-Limit"] == "10"
+        assert call_take(names[0], most=100, together=12, at=at) == 1
+    with as_tenant(globex.pk):
+        assert call_take(names[0], most=100, together=10, at=at) == 9
 
 
 def test_what_is_refused_for_its_key_is_not_counted(acme, system) -> None:
