@@ -5,22 +5,26 @@ The list's filters, and what a tier may see of events, are those of the pages (5
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from portal.lib.errors import NotFound
+from portal.lib.errors import NotEntitled, NotFound
 from portal.web.api import ApiView, ListApiView
 from portal.web.apipages import ApiPage, Place, list_page
-from portal.web.apiquery import Parameter, Query
+from portal.web.apiquery import BadParameter, Parameter, Query
+from portal.web.pages import entitlement_word
 from portal.web.policy import entitled
 from portal.web.tables import Cursor
 from tracking import shapes
 from tracking.dossier import Dossier, dossier, eta_history, event_row
 from tracking.filters import ShipmentFilter, Terms
 from tracking.search import search
-from tracking.selectors import beside, shipment_page, shipment_row
+from tracking.selectors import CORE, beside, shipment_page, shipment_row
 from tracking.standing import Standing
-from tracking.wording import STATUSES
+from tracking.wording import MILESTONES, STATUSES
 
 _FILTERS = (
     Parameter(
@@ -29,10 +33,24 @@ _FILTERS = (
     ),
     Parameter(name="standing", says="How it stands against its promise now.", choices=tuple(Standing), example="late"),
     Parameter(name="status", says="Where the journey stands.", choices=tuple(STATUSES), example="UNDER_WAY"),
+    Parameter(name="milestone", says="The milestone reached last.", choices=tuple(str(m) for m in MILESTONES),
+              example="LOADED"),
     Parameter(name="lane", says="First and last place.", pattern=r"[A-Za-z0-9?._ /-]{1,40}", longest=40,
               example="CNSHA-NLRTM"),
+    *(Parameter(name=name, says=says, pattern=r"[A-Za-z0-9?._ /-]{1,40}", longest=40, example=example)
+      for name, says, example in (("pol", "The port of loading.", "CNSHA"), ("pod", "The port of discharge.", "NLRTM"),
+                                  ("carrier", "The carrier.", "MAEU"))),
+    *(Parameter(name=name, says=says, pattern=r"[^\x00-\x1f\x7f]+", longest=64, example=example)
+      for name, says, example in (("branch", "The operator's branch.", "Rotterdam"),
+                                  ("vertical", "The line of business.", "Retail"))),
     Parameter(name="month", says="Promised in this local month.", pattern=r"[0-9]{4}-(?:0[1-9]|1[0-2])", longest=7,
               example="2026-03"),
+    *(Parameter(name=name, says=says, pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}", longest=10, example="2026-03-15")
+      for name, says in (("due_from", "Promised on this day or later."), ("due_to", "Promised on this day or earlier."),
+                         ("eta_from", "Expected on this day (UTC) or later."),
+                         ("eta_to", "Expected on this day (UTC) or earlier."))),
+    Parameter(name="due", says="Only those whose promise has come due.", choices=("past",), example="past"),
+    Parameter(name="exceptions", says="Only those with an open exception.", choices=("open",), example="open"),
     Parameter(name="arriving", says="Expected within so many days.", choices=("7", "14", "30"), example="7"),
     Parameter(name="unheard", says="Only those with a milestone that was expected and is not heard of.", flag=True,
               usual=False, example="true"),
@@ -69,12 +87,7 @@ class Shipments(ShipmentApi, ListApiView):
 
     def get(self, request: Request) -> HttpResponse:
         """One page."""
-        asked, place = self.asked, self.place
-        wanted = ShipmentFilter(
-            q=asked["q"] or "", standing=asked["standing"] or "", status=asked["status"] or "",
-            lane=asked["lane"] or "", month=asked["month"] or "", arriving=asked["arriving"] or "",
-            unheard=asked["unheard"], sort="promised" if asked["order"] == "due_at" else "",
-        )  # fmt: skip
+        place, wanted = self.place, self._wanted()
         hits = search(Terms.read(wanted.q)) if wanted.q else None
         found = shipment_page(
             wanted, hits=hits, cursor=_cursor(place), now=self.at,
@@ -84,6 +97,29 @@ class Shipments(ShipmentApi, ListApiView):
         told = None if hits is None else {"how": hits.how or None, "unknown": hits.unknown, "has_more": hits.has_more}
         around = beside(found.rows)
         return self.page(page, [shapes.shipment_row(row, around, now=self.at) for row in found.rows], search=told)
+
+    def _wanted(self) -> ShipmentFilter:
+        """What the address asks, as the page would. Raises BadParameter, NotEntitled."""
+        asked = self.asked
+        for low, high in (("due_from", "due_to"), ("eta_from", "eta_to")):
+            days = [_day(name, asked[name]) for name in (low, high) if asked[name]]
+            if len(days) == 2 and days[0] > days[1]:
+                raise BadParameter(low, _("lies after %(other)s.") % {"other": high})
+        if asked["exceptions"] and not entitled("exception_alerts", self.at):
+            raise NotEntitled(label=entitlement_word("exception_alerts"))
+        if asked["milestone"] and not self.every_event and asked["milestone"] not in CORE:
+            raise BadParameter("milestone", _("must be one of the core milestones in your service tier."))
+        texts = {p.name: asked[p.name] or "" for p in _FILTERS if not p.flag}
+        return ShipmentFilter(
+            **texts, unheard=asked["unheard"], sort="promised" if asked["order"] == "due_at" else ""
+        )  # fmt: skip
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadParameter(name, _("is no day of the calendar.")) from None
 
 
 def _cursor(place: Place | None) -> Cursor | None:

@@ -66,9 +66,11 @@ def test_a_list_is_the_pages_list_whatever_is_asked(acme) -> None:
     for asked in (
         {}, {"standing": "late"}, {"standing": "none"}, {"status": "DONE"}, {"lane": "CNSHA-NLRTM"},
         {"month": "2026-03"}, {"arriving": "7"}, {"unheard": "true"}, {"q": late.ref}, {"q": late.ref[:6]},
-        {"standing": "late", "status": "UNDER_WAY"},
+        {"standing": "late", "status": "UNDER_WAY"}, {"pol": "CNSHA"}, {"due_from": "2026-03-01", "due_to": "2026-03-31"},
+        {"due": "past"}, {"milestone": "DELIVERED"},
     ):  # fmt: skip
         page = {**asked, **({"unheard": "1"} if "unheard" in asked else {})}
+        page |= {"sort": "promised"} if "q" in asked else {}  # else one hit leads straight to its page
         shown = refs(browser.get("/shipments", page).content.decode())
         assert [row["reference"] for row in items(client, LIST, **asked)] == shown, asked
         assert shown, asked
@@ -78,7 +80,17 @@ def test_every_filter_of_the_page_is_one_of_the_api() -> None:
     from tracking.read_api import Shipments
 
     names = {p.name for p in Shipments.query.parameters}
-    assert set(ShipmentFilter.__dataclass_fields__) - {"sort"} <= names
+    own = {"sort", "cols", "view", "problems", "followed"}  # how a person looks at it
+    assert set(ShipmentFilter.__dataclass_fields__) - own <= names
+
+
+@pytest.mark.parametrize(
+    ("asked", "parameter"),
+    [({"due_from": "2026-02-30"}, "due_from"), ({"eta_from": "2026-03-02", "eta_to": "2026-03-01"}, "eta_from")],
+)
+def test_a_window_that_cannot_be_is_refused_by_name(acme, asked: dict[str, str], parameter: str) -> None:
+    answer = system(acme).get(LIST, asked)
+    assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
 
 
 def test_a_search_says_what_it_did(acme) -> None:
