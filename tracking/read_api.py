@@ -6,6 +6,7 @@ The list's filters, and what a tier may see of events, are those of the pages (5
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
@@ -109,7 +110,7 @@ class Shipments(ShipmentApi, ListApiView):
             raise NotEntitled(label=entitlement_word("exception_alerts"))
         if asked["milestone"] and not self.every_event and asked["milestone"] not in CORE:
             raise BadParameter("milestone", _("must be one of the core milestones in your service tier."))
-        texts = {p.name: asked[p.name] or "" for p in _FILTERS if not p.flag}
+        texts: dict[str, Any] = {p.name: asked[p.name] or "" for p in _FILTERS if not p.flag}
         return ShipmentFilter(
             **texts, unheard=asked["unheard"], sort="promised" if asked["order"] == "due_at" else ""
         )  # fmt: skip
