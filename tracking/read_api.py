@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from portal.lib.errors import NotFound
 from portal.web.api import ApiView, ListApiView
 from portal.web.apipages import ApiPage, Place, list_page
-from portal.web.apiquery import Parameter, Query
+from portal.web.apiquery import Parameter, Query, lane, month
 from portal.web.policy import entitled
 from portal.web.tables import Cursor
 from tracking import shapes
@@ -29,10 +29,8 @@ _FILTERS = (
     ),
     Parameter(name="standing", says="How it stands against its promise now.", choices=tuple(Standing), example="late"),
     Parameter(name="status", says="Where the journey stands.", choices=tuple(STATUSES), example="UNDER_WAY"),
-    Parameter(name="lane", says="First and last place.", pattern=r"[A-Za-z0-9?._ /-]{1,40}", longest=40,
-              example="CNSHA-NLRTM"),
-    Parameter(name="month", says="Promised in this local month.", pattern=r"[0-9]{4}-(?:0[1-9]|1[0-2])", longest=7,
-              example="2026-03"),
+    lane(),
+    month("Promised in this local month."),
     Parameter(name="arriving", says="Expected within so many days.", choices=("7", "14", "30"), example="7"),
     Parameter(name="unheard", says="Only those with a milestone that was expected and is not heard of.", flag=True,
               usual=False, example="true"),
