@@ -17,14 +17,10 @@ from portal.tenancy.selectors import tenant_current
 from portal.tenancy.services import audit
 from portal.web.api import ApiView, ListApiView
 from portal.web.apipages import ApiPage, Place, key_page, list_page
-from portal.web.apiquery import Parameter, Query
+from portal.web.apiquery import Parameter, Query, lane, month
 
-_MONTH = Parameter(
-    name="month", says="The local month.", pattern=r"[0-9]{4}-(?:0[1-9]|1[0-2])", longest=7, example="2026-03"
-)
-_LANE = Parameter(
-    name="lane", says="First and last place.", pattern=r"[A-Za-z0-9?._ /-]{1,40}", longest=40, example="CNSHA-NLRTM"
-)
+_MONTH = month("The local month.")
+_LANE = lane()
 _CONTENT = {
     "facts.csv": ("text/csv; charset=utf-8", selectors.snapshot_facts_csv),
     "kpis.json": ("application/json", selectors.snapshot_kpis_json),

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from portal.lib.errors import NotEntitled, NotFound
 from portal.web.api import ApiView, ListApiView
 from portal.web.apipages import ApiPage, Place, list_page
-from portal.web.apiquery import BadParameter, Parameter, Query
+from portal.web.apiquery import BadParameter, Parameter, Query, lane, month
 from portal.web.pages import entitlement_word
 from portal.web.policy import entitled
 from portal.web.tables import Cursor
@@ -36,16 +36,14 @@ _FILTERS = (
     Parameter(name="status", says="Where the journey stands.", choices=tuple(STATUSES), example="UNDER_WAY"),
     Parameter(name="milestone", says="The milestone reached last.", choices=tuple(str(m) for m in MILESTONES),
               example="LOADED"),
-    Parameter(name="lane", says="First and last place.", pattern=r"[A-Za-z0-9?._ /-]{1,40}", longest=40,
-              example="CNSHA-NLRTM"),
+    lane(),
     *(Parameter(name=name, says=says, pattern=r"[A-Za-z0-9?._ /-]{1,40}", longest=40, example=example)
       for name, says, example in (("pol", "The port of loading.", "CNSHA"), ("pod", "The port of discharge.", "NLRTM"),
                                   ("carrier", "The carrier.", "MAEU"))),
     *(Parameter(name=name, says=says, pattern=r"[^\x00-\x1f\x7f]+", longest=64, example=example)
       for name, says, example in (("branch", "The operator's branch.", "Rotterdam"),
                                   ("vertical", "The line of business.", "Retail"))),
-    Parameter(name="month", says="Promised in this local month.", pattern=r"[0-9]{4}-(?:0[1-9]|1[0-2])", longest=7,
-              example="2026-03"),
+    month("Promised in this local month."),
     *(Parameter(name=name, says=says, pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}", longest=10, example="2026-03-15")
       for name, says in (("due_from", "Promised on this day or later."), ("due_to", "Promised on this day or earlier."),
                          ("eta_from", "Expected on this day (UTC) or later."),

@@ -110,6 +110,17 @@ CURSOR: Final = Parameter(
 )
 
 
+def month(says: str) -> Parameter:
+    """A local month."""
+    return Parameter(name="month", says=says, pattern=r"[0-9]{4}-(?:0[1-9]|1[0-2])", longest=7, example="2026-03")
+
+
+def lane() -> Parameter:
+    """A lane by its code."""
+    says = "First and last place."
+    return Parameter(name="lane", says=says, pattern=r"[A-Za-z0-9?._ /-]{1,40}", longest=40, example="CNSHA-NLRTM")
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """The parameters of one address."""

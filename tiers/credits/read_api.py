@@ -12,7 +12,7 @@ from portal.lib.errors import NotFound
 from portal.tenancy.selectors import tenant_current
 from portal.web.api import ApiView, ListApiView
 from portal.web.apipages import key_page
-from portal.web.apiquery import Parameter, Query
+from portal.web.apiquery import Parameter, Query, month
 from tiers.credits import permissions, selectors, shapes
 from tiers.credits.state_rules import CreditState
 
@@ -35,8 +35,7 @@ class Credits(CreditApi, ListApiView):
     says = "Worked out from each closed month, unasked; promises that were kept stand here too."
     shape = shapes.CreditRow
     query = Query.of(
-        Parameter(name="month", says="The local month.", pattern=r"[0-9]{4}-(?:0[1-9]|1[0-2])", longest=7,
-                  example="2026-03"),
+        month("The local month."),
         Parameter(name="state", says="Where it stands.", choices=tuple(CreditState), example="COMPUTED"),
         fields=shapes.CreditRow.names(), orders=("-month", "month"), paged=True,
     )  # fmt: skip
