@@ -267,7 +267,10 @@ def _search(here: Stage, given: Any, tenant_id: int) -> None:
                 cursor.fetchall()
 
         plain = [_clocked(lambda value=value: like(value)) for value in values[:10]]
+        with connection.cursor() as cursor:
+            idle = [_clocked(lambda: cursor.execute("select 1")) for _n in range(300)]
     print(f"B10: p95 {worst:.1f} ms (<= 10); a plain LIKE under row security p50 {_p(plain, 0.5):.0f} ms", flush=True)
+    print(f"    how busy this machine is: select 1 took p50 {_p(idle, 0.5):.2f} ms, p95 {_p(idle, 0.95):.2f} ms")
 
 
 def _clocked(work: Callable[[], Any]) -> float:

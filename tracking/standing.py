@@ -61,6 +61,14 @@ def _said(language: str | None, found: Standing, days: int, hours: int, has_esti
     return _("On time") if found == Standing.DONE_ON_TIME else str(LABELS[found])
 
 
+@lru_cache(maxsize=2_048)
+def _status_said(language: str | None, status: str, delivered: bool, day: date | None) -> str:
+    if day is None:
+        return str(wording.STATUSES.get(status, status))
+    text = _("Delivered %(day)s") if delivered else _("Available %(day)s")
+    return text % {"day": date_as(day, pgettext("date without year, Django format letters", "j M"))}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     """What standing needs of a shipment. Instants are aware UTC; `zone` is that of the final place."""
@@ -112,8 +120,6 @@ class Prospect:
 
     def status_words(self) -> str:
         """`Under way`, `Delivered 3 Mar`, `Available 3 Mar`."""
-        if self.status != "DONE" or self.final_at is None:
-            return str(wording.STATUSES.get(self.status, self.status))
-        day = date_as(self.final_at.astimezone(self.zone), pgettext("date without year, Django format letters", "j M"))
-        text = _("Delivered %(day)s") if self.final_milestone == "DOOR" else _("Available %(day)s")
-        return text % {"day": day}
+        done = self.status == "DONE" and self.final_at is not None
+        day = local_date(self.final_at, self.zone) if done and self.final_at else None
+        return _status_said(get_language(), self.status, self.final_milestone == "DOOR", day)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from functools import partialmethod
+from functools import lru_cache, partialmethod
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,8 @@ from django.utils.dateformat import format as date_as
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
 
 from portal.web.tables import LeanTable
 from portal.web.templatetags.ui import badge, icon, time_at, void
@@ -52,13 +52,6 @@ def latest_zone(row: Row) -> str:
     return place_of(row[f"{field_name}_place"], "")[1]
 
 
-def _ends(row: Row) -> tuple[str, str]:
-    """Origin and destination in words; the destination is the final place, else the port of discharge."""
-    origin = place_of(row["origin_place"], row["pol"])[0] or _("unknown")
-    final = place_of(row["final_place_place"], row["final_place"])[0]
-    return origin, final or place_of(row["pod_place"], row["pod"])[0] or _("unknown")
-
-
 class ShipmentTable(LeanTable):
     """One line a shipment, in the columns that were asked for, in their order."""
 
@@ -69,7 +62,14 @@ class ShipmentTable(LeanTable):
         """`choosing`: each row begins with a box to tick, for what is done with many at once."""
         self.now, self.url, self.matched = now, url, matched
         self.choosing, self._has_carrier = choosing, "carrier" in columns
+        # what many rows say is put into words once: looking a word up costs as much as the rest of its cell
+        self._language, self._badges = get_language(), dict[tuple[str, str], SafeString]()
         self._nothing, self._unknown = void(_("none yet")), void(_("unknown"))
+        self._no_promise, self._no_estimate = void(_("none made")), void(_("no estimate"))
+        self._no_refs = void(_("none"))
+        self._actual, self._estimate = _sub(_("actual")), _sub(_("estimate"))
+        self._passed = _sub(_("passed, nothing heard"))
+        self._via, self._more = _("via %(port)s"), _("and %(count)d more")
         self._bell = format_html('{}<span class="sr">{}</span>', icon("bell", "s"), _("followed"))
         super().__init__(data, sorts=sorts, extra_columns=[(name, _column(name)) for name in columns])
 
@@ -89,7 +89,10 @@ class ShipmentTable(LeanTable):
     def cell_promise(self, row: Row) -> SafeString:
         """The badge in words."""
         seen = prospect(row)
-        return badge(seen.tone(self.now), seen.words(self.now))
+        said = seen.tone(self.now), seen.words(self.now)
+        if said not in self._badges:
+            self._badges[said] = badge(*said)
+        return self._badges[said]
 
     def cell_status(self, row: Row) -> str:
         """Where it is in its life."""
@@ -97,9 +100,11 @@ class ShipmentTable(LeanTable):
 
     def cell_route(self, row: Row) -> SafeString:
         """From and to, with the port where the box leaves the sea when that is another place."""
-        origin, destination = _ends(row)
+        origin = place_of(row["origin_place"], row["pol"])[0] or self._unknown
+        final = place_of(row["final_place_place"], row["final_place"])[0]
+        destination = final or place_of(row["pod_place"], row["pod"])[0] or self._unknown
         via = place_of(row["pod_place"], row["pod"])[0] if row["pod"] and row["pod"] != row["final_place"] else ""
-        told = _("via %(port)s") % {"port": via} if via else ""
+        told = self._via % {"port": via} if via else ""
         if row["mode"] != "SEA":
             told = str(wording.MODES.get(row["mode"], row["mode"]))
         return format_html('<span class="nowrap">{} → {}</span>{}', origin, destination, _sub(told))
@@ -107,22 +112,22 @@ class ShipmentTable(LeanTable):
     def cell_promised(self, row: Row) -> str:
         """The promised local day."""
         if row["due_at"] is None:
-            return void(_("none made"))
-        return _day(row["due_date"] or row["due_at"].astimezone(_zone(row)))
+            return self._no_promise
+        return _day(row["due_date"] or row["due_at"].astimezone(_zone(row)).date(), self._language)
 
     def cell_expected(self, row: Row) -> SafeString:
         """The actual once it is there, else the estimate, else a word that there is none."""
         at = row["final_at"] or row["eta_at"]
         if at is None:
-            return void(_("no estimate"))
-        note = _("actual") if row["final_at"] else _("estimate") if at >= self.now else _("passed, nothing heard")
-        return format_html("{}{}", _day(at.astimezone(_zone(row))), _sub(note))
+            return self._no_estimate
+        note = self._actual if row["final_at"] else self._estimate if at >= self.now else self._passed
+        return format_html("{}{}", _day(at.astimezone(_zone(row)).date(), self._language), note)
 
     def cell_last(self, row: Row) -> SafeString:
         """The latest milestone and its time at its place."""
         if not row["latest"]:
             return self._nothing
-        at = time_at(row["latest_at"], latest_zone(row), "short") if row["latest_at"] else ""
+        at = _moment(row["latest_at"], latest_zone(row), self._language) if row["latest_at"] else ""
         name = wording.milestone(row["latest"])
         return format_html('{}<span class="sub nowrap">{}</span>', name, at)
 
@@ -149,7 +154,8 @@ class ShipmentTable(LeanTable):
 
     def cell_heard(self, row: Row) -> SafeString:
         """When we last heard of it, at the final place."""
-        return time_at(row["last_heard_at"], zone_of(row), "short") if row["last_heard_at"] else self._nothing
+        heard = row["last_heard_at"]
+        return _moment(heard, zone_of(row), self._language) if heard else self._nothing
 
     def _text(self, row: Row, field: str) -> str | SafeString:
         return row[field] or self._unknown
@@ -163,10 +169,10 @@ class ShipmentTable(LeanTable):
         return format_html("{}{}", name, _sub(code)) if name != code else code
 
     def _refs(self, row: Row, field: str) -> SafeString:
-        return self._few(row[field]) if row[field] else void(_("none"))
+        return self._few(row[field]) if row[field] else self._no_refs
 
     def _few(self, values: Sequence[str]) -> SafeString:
-        more = _sub(_("and %(count)d more") % {"count": len(values) - 1}) if len(values) > 1 else ""
+        more = _sub(self._more % {"count": len(values) - 1}) if len(values) > 1 else ""
         return format_html('<span class="ref">{}</span>{}', values[0], more)
 
     cell_carrier = partialmethod(_text, field="carrier")
@@ -185,7 +191,14 @@ def _zone(row: Row) -> ZoneInfo:
     return ZoneInfo(zone_of(row) or "UTC")
 
 
-def _day(day: date) -> str:
+@lru_cache(maxsize=2_048)
+def _moment(at: datetime, zone: str, language: str | None) -> SafeString:
+    """A moment at a place, short, in the reader's language."""
+    return time_at(at, zone, "short")
+
+
+@lru_cache(maxsize=2_048)
+def _day(day: date, language: str | None) -> str:
     """A local day as text alone: fifty rows of days are a good part of the page's weight."""
     return date_as(day, pgettext("date, Django format letters", "j M Y"))
 
