@@ -41,7 +41,8 @@ class Deliveries(WebhookView):
             "rows": [{**delivery_row(row), "endpoint": row.endpoint.label} for row in rows],
             "pager": pager(request, older=older, newer=newer), "chips": _chips(asked),
             "menus": [_endpoint_menu(asked, endpoints), _kind_menu(asked)],
-            "is_filtered": asked != Asked(), "clear_url": reverse("webhooks:deliveries"),
+            "about_url": _link(asked, about=""), "is_filtered": asked != Asked(),
+            "clear_url": reverse("webhooks:deliveries"),
         })  # fmt: skip
 
 
