@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from portal.tenancy.models import Member, Role
 from portal.tenancy.selectors import tenant_zone
 from portal.web.policy import entitled
+from portal.web.templatetags.ui import time_at
 from portal.webhooks.models import EndpointState
 from portal.webhooks.selectors import endpoints_in_trouble
 
 
 def customer(member: Member, at: datetime) -> dict[str, Any]:
-    """Entries of the list `attention`: endpoints that we switched off, or that take nothing now."""
+    """Entries of the list `managing`: endpoints that we switched off, or that take nothing now."""
     if member.role != Role.MANAGER or not entitled("webhooks", at):
         return {}
     entries: list[dict[str, Any]] = []
@@ -25,9 +26,10 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
     for endpoint in listed:
         off = endpoint.state != EndpointState.ACTIVE
         label = _("Webhook endpoint “%(label)s” is off") if off else _("Webhook endpoint “%(label)s” takes nothing")
+        since = endpoint.off_at if off else endpoint.failing_since
         entries.append({
             "tone": "late" if off else "warn", "label": label % {"label": endpoint.label},
-            "why": endpoint.last_failure, "at": endpoint.off_at if off else endpoint.failing_since,
-            "zone": zone, "url": reverse("webhooks:endpoint", kwargs={"public_id": endpoint.public_id}),
+            "why": endpoint.last_failure, "when": time_at(since, zone, "short") if since and zone else "",
+            "url": reverse("webhooks:endpoint", kwargs={"public_id": endpoint.public_id}),
         })  # fmt: skip
-    return {"attention": entries}
+    return {"managing": entries}

@@ -31,8 +31,13 @@ LABELS: Final[dict[str, str | Promise]] = {
     "tracking.milestone_reached": _("A shipment reached a milestone"),
     "tracking.milestone_changed": _("The time of a milestone was corrected or withdrawn"),
     "tracking.eta_changed": _("A shipment is expected at another time"),
+    "tracking.exception_raised": _("Something goes wrong with a shipment"),
+    "tracking.exception_worsened": _("A shipment at risk is later still"),
+    "tracking.exception_cleared": _("What went wrong with a shipment is over"),
+    "tracking.exceptions_grouped": _("Many shipments of one ship or place, in one message"),
     "kpis.snapshot_published": _("A month's service report is ready"),
     "credits.credit_approved": _("A service credit is approved"),
+    "tracking.subscription_ended": _("Events are no longer sent to a DCSA subscription"),
     PING: _("A test"),
 }
 
