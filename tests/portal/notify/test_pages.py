@@ -12,6 +12,7 @@ from django.test import Client
 from portal.lib import ids
 from portal.notify.models import Delivery, NoticePreference, Phase
 from portal.notify.selectors import only_followed_by
+from portal.notify.wording import is_about_a_shipment, kinds_for
 from portal.outbox.models import OutboxRow, RowKind, RowState
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Installation, Member, Role
@@ -140,8 +141,10 @@ def test_metrics_count_what_waits(acme: Account) -> None:
 def test_a_shipper_chooses_to_hear_of_followed_shipments_only(acme: Account) -> None:
     client = signed_in(acme.member)
     page = text(client, "/settings/notices")
-    assert page.count("Only of shipments that I follow") == 1
+    kinds = [kind for kind in kinds_for(is_staff=False, is_manager=False) if is_about_a_shipment(kind)]
     key = "tracking.milestone_reached"
+    assert {key, "tracking.exception_raised"} <= set(kinds)
+    assert page.count("Only of shipments that I follow") == len(kinds)
     client.post("/settings/notices", {key: "on", f"{key}.followed": "on"})
     box = re.search(
         rf'<input type="checkbox" name="{re.escape(key)}.followed"[^>]*>', text(client, "/settings/notices")
