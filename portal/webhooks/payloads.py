@@ -22,7 +22,10 @@ _LONG: Final = 500  # characters to which texts are cut when a body would be too
 _OWN: Final = "webhooks."  # what we tell about endpoints goes to people
 _TO_ACCOUNTS: Final = (Audience.FOLLOWERS, Audience.MANAGERS, Audience.SYSTEMS)
 _NOT_DATA: Final = frozenset({"occurred_at", "path", "link", "email"})  # said elsewhere, or not for systems
-_JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean"}
+_JSON_TYPES: Final[dict[Any, dict[str, Any]]] = {
+    str: {"type": "string"}, int: {"type": "integer"}, bool: {"type": "boolean"},
+    list[str]: {"type": "array", "items": {"type": "string"}},
+}  # fmt: skip
 _SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # The version of what a kind sends; it grows when a field is taken away or means something else, never for a new field.
@@ -142,7 +145,7 @@ def schema_of(key: str) -> dict[str, Any]:
     kind = kinds()[key]
     hints = get_type_hints(kind)
     data = {
-        f.name: {"type": _JSON_TYPES.get(hints[f.name], "string")} if hints[f.name] in _JSON_TYPES else {}
+        f.name: _JSON_TYPES.get(hints[f.name], {})
         for f in fields(kind) if f.name not in _NOT_DATA
     }  # fmt: skip
     return {

@@ -47,7 +47,7 @@ def test_an_example_keeps_to_its_schema(key: str) -> None:
     assert body["version"] == schema["properties"]["version"]["const"]
     data = schema["properties"]["data"]
     assert set(data["required"]) == set(data["properties"]) == set(body["data"])
-    types = {"string": str, "integer": int, "boolean": bool}
+    types = {"string": str, "integer": int, "boolean": bool, "array": list}
     for name, value in body["data"].items():
         assert type(value) is types[data["properties"][name]["type"]], name
     assert body["links"]["portal"].startswith("https://p.example/")
