@@ -84,12 +84,13 @@ def globex() -> Any:
 
 
 def _account(code: str) -> Any:
-    """Yields it; what the workshop's jobs have not done by then (one of them kills its process) must not wait for
-    a later test on the same database."""
+    """Yields it, and lets it rest. What the workshop's jobs have not done by then (one of them kills its process) must
+    not wait for a later test on the same database."""
     from django.db.models import F
 
     from portal.outbox.models import OutboxRow, RowState
     from portal.tenancy.context import as_tenant
+    from portal.tenancy.models import Tenant
     from tests import cast
 
     account = cast.account(code)
@@ -97,3 +98,5 @@ def _account(code: str) -> Any:
     with as_tenant(account.pk):
         left = OutboxRow.objects.filter(name__startswith="test.", state=RowState.PENDING)
         left.update(state=RowState.DONE, done_at=F("created_at"), lease_until=None)
+        # the clock calls up nothing of it in the workers of later tests
+        Tenant.objects.filter(pk=account.pk).update(is_active=False)
