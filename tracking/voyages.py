@@ -236,7 +236,9 @@ def port_changes(s: Situation, told: Findings) -> None:
         start = min(x.recorded_at for x in claims)
         acts = [heard(x).time for x in claims if x.classifier == Classifier.ACT]
         taken_back = [x.recorded_at for x in back if _written(x) > _written(claims[-1])]
-        ends = [*taken_back, *(max(start, t) for t in acts)]
+        if not acts and any(t <= start for t in taken_back):
+            continue  # it was out of date when it was heard
+        ends = [max(start, t) for t in (*taken_back, *acts)]
         told.found.append(
             Found(code=Code.PORT_CHANGE, node=port, started_at=start, cleared_at=min(ends, default=None),
                   about={"booked": journey.pod})

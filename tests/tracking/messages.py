@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any
 
 from portal.tenancy.context import OPERATOR_ID, as_tenant
@@ -23,11 +24,15 @@ def source(kind: SourceKind = SourceKind.CARRIER, *, tenant_id: int = OPERATOR_I
         return source_create(key=f"src-{secrets.token_hex(5)}", name="Test line", kind=kind, at=START, **more)
 
 
+# one after another: by chance two of thousands would be alike, and one would hear of the other
+_serials = count(secrets.randbelow(10**6))
+
+
 def box(number: int | None = None) -> str:
-    """A container number with a right check digit."""
+    """A container number with a right check digit; without a number one that this database has not seen."""
     from tracking.identifiers import container_ok
 
-    text = f"MSKU{secrets.randbelow(10**6) if number is None else number:06d}"
+    text = f"MSKU{next(_serials) % 10**6 if number is None else number:06d}"
     return next(f"{text}{d}" for d in range(10) if container_ok(f"{text}{d}"))
 
 

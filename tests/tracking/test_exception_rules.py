@@ -171,6 +171,8 @@ def test_another_port_of_discharge_is_a_change_until_the_box_is_there() -> None:
     assert found(Code.PORT_CHANGE, by_rail, at(650)) == [], "unloaded from a train, which nobody said"
     back = eta(6, 320, 640, place_role="POD")
     assert spans(found(Code.PORT_CHANGE, [*on_the_way, diverted, back], at(330))) == [(at(300), at(320))]
+    late = replace(diverted, source_created_at=at(300), recorded_at=at(340))
+    assert found(Code.PORT_CHANGE, [*on_the_way, late, back], at(350)) == [], "taken back before it was heard"
 
 
 # --- customs ---
