@@ -103,6 +103,10 @@ class Desk:
     def judge(self) -> list[str]:
         """What is wrong with the page as it stands: title, heading, width, and what axe finds."""
         found = []
+        for _n in range(50):  # what was clicked a moment ago may be on its way: a document begins without a title
+            if self.page.title().strip():
+                break
+            self.page.wait_for_timeout(100)
         if not self.page.title().strip() or self.page.title().startswith("·"):
             found.append("no title")
         heading = self.page.locator("h1")
