@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final
 
 from portal.lib import ids
 from tracking import csvtable
@@ -81,6 +81,7 @@ class EventFile:
 
     def __init__(self, path: Path, neighbours: Neighbours | None = None) -> None:
         self.path, self._neighbours = path, neighbours or Neighbours()
+        self._index: IO[bytes]
         self._number_of: dict[str, int] = {}
         self._counts: list[int] = []
         index = _Index()
@@ -96,6 +97,17 @@ class EventFile:
     def close(self) -> None:
         """Forgets where the rows lie."""
         self._index.close()
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values from which another process reads the same rows, as long as this is not closed."""
+        return {**vars(self), "_neighbours": None, "_index": self._index.name}
+
+    @classmethod
+    def of_plain(cls, values: dict[str, Any]) -> EventFile:
+        """From what `plain` gave."""
+        events = cls.__new__(cls)
+        vars(events).update(values, _neighbours=Neighbours(), _index=open(values["_index"], "rb"))  # noqa: SIM115
+        return events
 
     def __len__(self) -> int:
         return sum(self._counts)
@@ -193,7 +205,8 @@ class _Index:
 
 
 def _kept(rows: Iterable[bytes]) -> IO[bytes]:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the index
+    """In a file that is gone when it is closed."""
+    file = tempfile.NamedTemporaryFile(prefix="plimsoll-")  # noqa: SIM115 - it lives as long as the index
     file.writelines(rows)
     file.flush()
     return file

@@ -6,19 +6,21 @@ after another. What is applied, and how, is the loader's (backfill.py).
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from django.db import connections
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.children import FRESH, child
 from portal.lib.errors import PortalError
+from portal.lib.faults import declare, fault
 from portal.outbox.selectors import active_tenants
 from portal.tenancy.context import as_tenant
 from tracking.eventfile import EventFile
@@ -27,8 +29,8 @@ from tracking.models import InboundMessage, Quarantined, Source
 from tracking.types import Unreadable
 
 _COUNTS: Final = ("received", "accepted", "duplicate", "quarantined")
+declare("history.after_batch", "a batch of a history is applied and not told of")
 _PORTIONS: Final = 20  # derived between two looks at whether more waits
-HAS_FORK: Final = "fork" in multiprocessing.get_all_start_methods()
 
 
 class LoaderLost(PortalError):
@@ -65,9 +67,25 @@ class Work:
 
     events: EventFile
     sources: Mapping[str, Source]
-    apply: Apply  # source, body, at
+    apply: Apply  # source, body, at; a function of a module, so that another process finds it
     at: datetime
     batch: int
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values from which another process makes the same work."""
+        where = {key: (source.tenant_id, source.pk) for key, source in self.sources.items()}
+        apply = (self.apply.__module__, self.apply.__qualname__)
+        return {"events": self.events.plain(), "sources": where, "apply": apply, "at": self.at, "batch": self.batch}
+
+    @classmethod
+    def of_plain(cls, values: dict[str, Any]) -> Work:
+        """From what `plain` gave."""
+        sources, (module, name) = {}, values["apply"]
+        for key, (tenant_id, pk) in values["sources"].items():
+            with as_tenant(tenant_id):
+                sources[key] = Source.objects.get(pk=pk)
+        return cls(events=EventFile.of_plain(values["events"]), sources=sources, at=values["at"],
+                   apply=getattr(import_module(module), name), batch=values["batch"])  # fmt: skip
 
     def applied(self, of: Collection[str]) -> Iterator[Counted]:
         """The batches of these sources, each one message and one transaction."""
@@ -75,6 +93,7 @@ class Work:
             source = self.sources[key]
             with as_tenant(source.tenant_id):
                 message = self.apply(source=source, body=body, at=self.at)
+                fault("history.after_batch")
                 counted = Counted(**{name: getattr(message, f"events_{name}") for name in _COUNTS})
                 if message.events_quarantined:
                     waiting = Quarantined.objects.filter(message=message)
@@ -91,7 +110,7 @@ class Work:
 
 
 def work_do(work: Work, *, workers: int, tell: Callable[[Counted], None]) -> Counted:
-    """All of it, in this process or, with more than one worker, in that many children; `tell` hears of each step.
+    """All of it, in this process or in as many children as have a batch to do; `tell` hears of each step.
 
     Raises Unreadable; LoaderLost when a child is gone.
     """
@@ -101,7 +120,8 @@ def work_do(work: Work, *, workers: int, tell: Callable[[Counted], None]) -> Cou
         done.add(more)
         tell(done)
 
-    if workers > 1 and HAS_FORK:
+    workers = min(workers, len(work.sources), len(work.events) // work.batch)
+    if workers > 1:
         _share(work, workers, said)
         done.accounts = 0
     else:
@@ -113,21 +133,21 @@ def work_do(work: Work, *, workers: int, tell: Callable[[Counted], None]) -> Cou
 
 
 def _share(work: Work, workers: int, tell: Callable[[Counted], None]) -> None:
-    connections.close_all()  # a child makes its own
-    context: Any = multiprocessing.get_context("fork")
-    turn, applied = context.Value("q", 0), context.Barrier(workers)
+    connections.close_all()  # it only listens from here on
+    plain = work.plain()
+    turn, applied = FRESH.Value("q", 0), FRESH.Barrier(workers)
     children: dict[Connection, Any] = {}
     try:
         for share in _shares(work.events.sources, workers):
-            mine, its = context.Pipe(duplex=False)
-            children[mine] = context.Process(target=_child, args=(work, share, turn, applied, its), daemon=True)
+            mine, its = FRESH.Pipe(duplex=False)
+            children[mine] = child(f"{__name__}.share_do", plain, share, turn, applied, its)
             children[mine].start()
             its.close()  # or its end would never be heard
         _listen(dict(children), tell)
     finally:
-        for pipe, child in children.items():
-            child.terminate()
-            child.join()
+        for pipe, process in children.items():
+            process.terminate()
+            process.join()
             pipe.close()
 
 
@@ -139,10 +159,10 @@ def _listen(children: dict[Connection, Any], tell: Callable[[Counted], None]) ->
             try:
                 said = pipe.recv()
             except EOFError:
-                child = children.pop(pipe)
-                child.join()
-                if child.exitcode:
-                    raise LoaderLost(exit=child.exitcode) from None
+                process = children.pop(pipe)
+                process.join()
+                if process.exitcode:
+                    raise LoaderLost(exit=process.exitcode) from None
                 continue
             if not isinstance(said, Counted):
                 raise Unreadable(*said)
@@ -160,7 +180,9 @@ def _shares(sources: Mapping[str, int], workers: int) -> list[list[str]]:
     return shares
 
 
-def _child(work: Work, share: list[str], turn: Any, applied: Any, pipe: Connection) -> None:
+def share_do(plain: dict[str, Any], share: list[str], turn: Any, applied: Any, pipe: Connection) -> None:
+    """What one child does: its sources, then, when all have done theirs, the accounts whose turn it is."""
+    work = Work.of_plain(plain)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends us
     try:
         for counted in work.applied(share):
@@ -168,8 +190,8 @@ def _child(work: Work, share: list[str], turn: Any, applied: Any, pipe: Connecti
         applied.wait()  # a shipment may hear from several sources: it is worked out once all have spoken
         for counted in work.derived(_in_turn(turn)):
             pipe.send(counted)
-    except Unreadable as fault:
-        pipe.send((fault.code, fault.detail))
+    except Unreadable as unreadable:
+        pipe.send((unreadable.code, unreadable.detail))
     finally:
         connections.close_all()
 
