@@ -4,6 +4,15 @@ from tracking.services.batches import (
     batch_start,
     batch_step,
 )
+from tracking.services.bookings import (
+    Booked,
+    NotForBookings,
+    Outcome,
+    bookings_take,
+)
+from tracking.services.commitments import (
+    commitment_change,
+)
 from tracking.services.derivation import (
     derivation_mend,
 )
@@ -117,7 +126,6 @@ from tracking.services.shipments import (
     NoCommitment,
     ShipmentSpec,
     UnknownPlace,
-    commitment_change,
     shipment_register,
     shipments_register,
 )
@@ -158,6 +166,10 @@ from tracking.services.uploads import (
 )
 
 __all__ = [
+    "Booked",
+    "NotForBookings",
+    "Outcome",
+    "bookings_take",
     "MANUAL_KEY",
     "MOST_AT_ONCE",
     "MOST_FOLLOWED",
