@@ -20,7 +20,12 @@ FINALS = [
     (FinalMilestone.CFS.value, _("available at the warehouse (CFS)")),
     (FinalMilestone.DOOR.value, _("delivered at the door")),
 ]
-MODES = [(Mode.SEA.value, _("Sea")), (Mode.AIR.value, _("Air")), (Mode.ROAD.value, _("Road")), (Mode.RAIL.value, _("Rail"))]  # fmt: skip
+MODES = [
+    (Mode.SEA.value, _("Sea")),
+    (Mode.AIR.value, _("Air")),
+    (Mode.ROAD.value, _("Road")),
+    (Mode.RAIL.value, _("Rail")),
+]
 LOADS = [(Load.FCL.value, _("FCL: whole containers")), (Load.LCL.value, _("LCL: a part of a container"))]
 _DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
 

@@ -1,6 +1,6 @@
 """Shipments as a booking system, a spreadsheet or a person tells of them: rows of the columns of `shipments.csv`.
 
-Pure: bytes or fields in, frozen rows or refusals out. What a shipment may look like is decided in one place, history.py.
+Pure: bytes or fields in, frozen rows or refusals out. What a shipment may look like is decided in history.py alone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def of_fields(fields: Mapping[str, str]) -> Told:
 
 
 def _few(rows: Iterator[Told]) -> list[Told]:
-    listed = []
+    listed: list[Told] = []
     for row in rows:
         if len(listed) == MOST:
             raise Unreadable(Reason.TOO_MANY_ITEMS, f"One message may hold {MOST} shipments; send them in parts.")

@@ -127,7 +127,9 @@ class ShipmentPage(OneShipment):
         ended = found.shipment.status in ("DONE", "CANCELLED")
         listed = [(_("Booking"), "tracking:booking", "edit"), (_("Promise"), "tracking:promise", "calendar")]
         listed += [] if ended else [(_("Call it off"), "tracking:cancel", "x")]
-        return [{"label": label, "url": self.url(name, public_id=public_id), "icon": icon} for label, name, icon in listed]
+        return [
+            {"label": label, "url": self.url(name, public_id=public_id), "icon": icon} for label, name, icon in listed
+        ]
 
     def _exceptions(self, found: Dossier) -> dict[str, Any] | None:
         """What goes wrong and who takes care of it; nothing for an account whose tier has no alerts (5.1)."""

@@ -166,10 +166,6 @@ from tracking.services.uploads import (
 )
 
 __all__ = [
-    "Booked",
-    "NotForBookings",
-    "Outcome",
-    "bookings_take",
     "MANUAL_KEY",
     "MOST_AT_ONCE",
     "MOST_FOLLOWED",
@@ -179,6 +175,7 @@ __all__ = [
     "AlreadyDecided",
     "AlreadyImported",
     "BadLines",
+    "Booked",
     "CaseEnded",
     "CodeLine",
     "Entry",
@@ -189,8 +186,10 @@ __all__ = [
     "LclToCy",
     "NoCommitment",
     "NotByHand",
+    "NotForBookings",
     "NotStaff",
     "NoteNeeded",
+    "Outcome",
     "PollSpec",
     "Refused",
     "ShipmentSpec",
@@ -209,6 +208,7 @@ __all__ = [
     "answer_is_due",
     "batch_start",
     "batch_step",
+    "bookings_take",
     "carrier_set",
     "code_store",
     "commitment_change",

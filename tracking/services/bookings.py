@@ -75,8 +75,8 @@ def bookings_take(
 ) -> list[Booked]:  # fmt: skip
     """What came of each row, in their order; the rows of one account are stored together.
 
-    `tenants`: the accounts that may be written to; empty: all. The same rows again change nothing, and what was promised
-    is never overwritten (R1.16). `rehearse`: nothing is stored, the answer is the same but for the ids.
+    `tenants`: the accounts that may be written to; empty: all. The same rows again change nothing, and what was
+    promised is never overwritten (R1.16). `rehearse`: nothing is stored, the answer is the same but for the ids.
     """
     done: dict[int, Booked] = {}
     by_tenant: dict[int, list[tuple[int, ShipmentRow]]] = defaultdict(list)

@@ -63,5 +63,3 @@ def _change(row: CommitmentRow) -> CommitmentChange:
         recorded_at=row.recorded_at, asked_by_customer=row.asked_by == "CUSTOMER", recorded_by=row.recorded_by,
         reason=row.reason,
     )  # fmt: skip
-
-
