@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.lib.errors import NotFound, PortalError
+from portal.lib.errors import PortalError
 from portal.tenancy.models import Role
 from portal.web.pages import PageView
 from portal.web.policy import Policy, staff
@@ -152,13 +152,13 @@ class CancelShipment(OneShipment):
 
     def get(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """What will happen, in a sentence."""
-        found = self._open(public_id)
+        found = self.dossier(public_id)
         return self._form(found, forms.CancelForm(initial={"day": self.at.astimezone(self._zone(found)).date()}))
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """Records who and when."""
-        found, form = self._open(public_id), forms.CancelForm(request.POST)
-        if form.is_valid():
+        found, form = self.dossier(public_id), forms.CancelForm(request.POST)
+        if form.is_valid() and not self._is_over(found):
             shipment = found.shipment
             live = list(Container.objects.filter(shipment=shipment, removed_at=None).values_list("number", flat=True))
             same = forms.BookingForm(forms.described(shipment, live), account=self.account.code, known=shipment)
@@ -173,11 +173,9 @@ class CancelShipment(OneShipment):
             form.add_error(None, _("Its booking cannot be read as it stands; mend that first."))
         return self._form(found, form, status=422)
 
-    def _open(self, public_id: str) -> Dossier:
-        found = self.dossier(public_id)
-        if found.shipment.status in ("DONE", "CANCELLED"):
-            raise NotFound
-        return found
+    @staticmethod
+    def _is_over(found: Dossier) -> bool:
+        return found.shipment.status in ("DONE", "CANCELLED")
 
     @staticmethod
     def _zone(found: Dossier) -> ZoneInfo:
@@ -185,8 +183,9 @@ class CancelShipment(OneShipment):
 
     def _form(self, found: Dossier, form: forms.CancelForm, status: int = 200) -> HttpResponse:
         return self.page("tracking/ops/promise_change.html", {
-            "title": _("Call it off"), "form": form, "crumbs": self.crumbs(found), "submit": _("Call it off"),
-            "danger": True, "cancel_url": self.url("tracking:shipment", public_id=found.shipment.public_id),
+            "title": _("Call it off"), "form": form, "is_over": self._is_over(found), "danger": True,
+            "crumbs": self.crumbs(found), "submit": _("Call it off"),
+            "cancel_url": self.url("tracking:shipment", public_id=found.shipment.public_id),
             "subtitle": _("%(ref)s is followed no more. What was heard of it stays on record.")
             % {"ref": found.shipment.ref},
         }, status)  # fmt: skip

@@ -237,7 +237,9 @@ def test_by_hand_one_is_registered_changed_and_called_off(acme) -> None:
     assert desk.post(f"{ship.public_id}/cancel", cancelled_by="CUSTOMER", day="2026-03-01").status_code == 302
     ended = desk.one(ship)
     assert (ended.status, ended.cancelled_by) == ("CANCELLED", "CUSTOMER")
-    assert desk.client.get(f"{desk.base}/{ship.public_id}/cancel").status_code == 404
+    assert "nothing to call off" in desk.client.get(f"{desk.base}/{ship.public_id}/cancel").content.decode()
+    assert desk.post(f"{ship.public_id}/cancel", cancelled_by="CARRIER", day="2026-03-02").status_code == 422
+    assert desk.one(ship).cancelled_by == "CUSTOMER"
 
 
 @pytest.mark.req("R1.16")

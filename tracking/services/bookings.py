@@ -19,7 +19,7 @@ from portal.tenancy.services import audit_all
 from tracking.history import ShipmentRow
 from tracking.models import Place
 from tracking.reasons import Reason, sentence
-from tracking.services.shipments import ShipmentSpec, shipments_put
+from tracking.services.shipments import ShipmentSpec, UnknownPlace, shipments_put
 from tracking.types import Refusal
 
 _LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('bookings', %s))"
@@ -91,7 +91,7 @@ def bookings_take(
         tenant_id = known.setdefault(code, tenant_id_of_code(code))
         reason, detail = _refused(row, tenant_id, tenants, seen)
         if not reason and _final(row) not in clocked:
-            reason, detail = Reason.NO_ZONE, f"Final place: {_final(row) or '?'}. Add it to the places first."
+            reason, detail = Reason.NO_ZONE, str(UnknownPlace(place=_final(row) or "?"))
         if reason or tenant_id is None:
             done[n] = _refusal(row, reason, detail)
         else:
@@ -116,10 +116,10 @@ def _refused(
 
 
 def _refusal(row: ShipmentRow, reason: str, more: str) -> Booked:
-    detail = f"{sentence(reason)} {more}".strip()
     return Booked(
-        position=row.position, outcome=Outcome.REFUSED, account=row.account, ref=row.ref, reason=reason, detail=detail
-    )
+        position=row.position, outcome=Outcome.REFUSED, account=row.account, ref=row.ref, reason=reason,
+        detail=more or str(sentence(reason)),
+    )  # fmt: skip
 
 
 def _take(
