@@ -14,11 +14,13 @@ class BrandConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers with the shell."""
+        from portal.brand.selectors import look_of
         from portal.tenancy.models import Role
-        from portal.brand.selectors import look
         from portal.web.context import look_register
         from portal.web.nav import NavItem, nav_register
         from portal.web.policy import staff
 
-        look_register(lambda: look().for_pages())
-        nav_register(NavItem(_("Settings"), _("Look and sender"), "ops:brand_edit", "sun", staff(Role.ADMIN), order=305))
+        look_register(lambda read: look_of(read).for_pages())
+        nav_register(
+            NavItem(_("Settings"), _("Look and sender"), "ops:brand_edit", "sun", staff(Role.ADMIN), order=305)
+        )

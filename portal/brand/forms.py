@@ -20,7 +20,7 @@ class BrandForm(forms.Form):
     )  # fmt: skip
     logo = forms.FileField(
         label=_("Logo"), required=False, widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
-        help_text=_("PNG, JPEG or WebP, at most 1 MB; best on a transparent ground. It stands at the top of every page."),
+        help_text=_("PNG, JPEG or WebP, at most 1 MB, best on a transparent ground. It stands on top of every page."),
     )  # fmt: skip
     drop_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
     sender_name = forms.CharField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
 
@@ -57,6 +58,13 @@ def look(row: Installation | None = None) -> Look:
     return Look(
         name=row.name, accent=row.accent, logo=row.logo_digest, sender_name=row.sender_name, sender=row.sender
     )  # fmt: skip
+
+
+def look_of(read: Mapping[str, str] | None) -> Look:
+    """From what came along with the person's own row (`member_get`); without a person it is asked for."""
+    if read is None:
+        return look()
+    return Look(name=read["name"], accent=read["accent"], logo=read["logo_digest"])
 
 
 def logo_bytes(digest: str) -> bytes | None:

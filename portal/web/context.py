@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from portal.lib import clock
-from portal.tenancy.selectors import installation
 from portal.web.nav import nav_for, search_for
 
+_look: list[Callable[[Mapping[str, str] | None], dict[str, str]]] = []
 
-_look: list[Callable[[], dict[str, str]]] = []
 
-
-def look_register(answer: Callable[[], dict[str, str]]) -> None:
-    """portal.brand says what templates call `brand`."""
+def look_register(answer: Callable[[Mapping[str, str] | None], dict[str, str]]) -> None:
+    """portal.brand says what templates call `brand`, from what was read with the person, if there is one."""
     _look[:] = [answer]
 
 
@@ -26,7 +24,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     member = getattr(request, "member", None)
     at = clock.now()
     return {
-        "brand": _look[0]() if _look else {"name": getattr(installation(), "name", "") or "Plimsoll"},
+        "brand": _look[0](getattr(member, "brand", None)),
         "member": member,
         "nav": nav_for(request, member, at) if member is not None else [],
         "search_url": search_for(member, at) if member is not None else "",
