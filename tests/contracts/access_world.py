@@ -285,6 +285,8 @@ def _desk(world: World) -> dict[str, str]:
         "tracking:source_key_revoke:public_id": spare_key.public_id,
         "tracking:message_raw:public_id": world.message,
         **{f"demo:{p}:name": "nothing-here" for p in ("letter", "letter_html")},
+        "brand:sheet:mark": "nothing-here",
+        "brand:logo:digest": "nothing-here",  # nobody chose a look
     }
 
 
