@@ -11,14 +11,17 @@ from typing import Any
 import requests
 
 from portal.lib import clock
-from portal.tenancy.context import as_tenant
+from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.keys import key_create
+from portal.tenancy.models import Role
 from tests import cast
 from tests.doors import client_of
 from tests.processes import free_port, running, wait_for, web
 from tests.tiers import world as promises
-from tests.tracking.messages import source
+from tests.tracking.messages import shipment, source, take, vessel
 from tests.tracking.pages import journey, many
+from tracking.models import ExceptionCase
+from tracking.services import exception_comment
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
 
@@ -49,6 +52,7 @@ class ApiAccount:
     shipment: str
     snapshot: str
     credit: str
+    exception: str
     marks: tuple[str, ...]  # texts that no other account may read
 
     @property
@@ -63,8 +67,8 @@ class ApiAccount:
             found["public_id"] = self.shipment
         elif operation.startswith("snapshot") and operation != "snapshots":
             found["public_id"] = self.snapshot
-        elif operation == "credit":
-            found["public_id"] = self.credit
+        elif operation in ("credit", "exception"):
+            found["public_id"] = getattr(self, operation)
         if operation == "shipment_event":
             found["number"] = 1
         if operation == "snapshot_file":
@@ -78,6 +82,19 @@ def key_of(account: cast.Account, **more: Any) -> str:
         return key_create(label="system", at=clock.now(), **more)[1]
 
 
+def rolled(account: cast.Account) -> ExceptionCase:
+    """A box that its ship left behind, with a word of the desk to the customer."""
+    left = shipment(account)
+    with as_tenant(account.pk):
+        booking = left.references.get(kind="BOOKING").written
+    take(source(), [vessel("DEPA", booking, "2026-04-18T10:00:00+08:00", place="CNSHA")], at=NOW)
+    with as_tenant(account.pk):
+        case = ExceptionCase.objects.get(shipment=left, code="ROLLOVER")
+        desk = cast.person(OPERATOR_ID, Role.OPS, name="Olga Ops")
+        exception_comment(public_id=case.public_id, note="Space is booked.", for_customer=True, actor=desk, at=NOW)
+        return case
+
+
 def build(code: str) -> ApiAccount:
     """Makes one; its rows carry references that only it has."""
     account = cast.account(code)
@@ -89,5 +106,16 @@ def build(code: str) -> ApiAccount:
     promises.bill(account, units, "9000.00")
     snapshot = promises.close(account)
     line = promises.assessed(account, snapshot)[0]
-    marks = (account.tenant.code, made.ref, made.public_id, units[0].ref, snapshot.public_id, line.public_id)
-    return ApiAccount(account, key_of(account), made.public_id, snapshot.public_id, line.public_id, marks)
+    case = rolled(account)
+    marks = (
+        account.tenant.code,
+        case.public_id,
+        made.ref,
+        made.public_id,
+        units[0].ref,
+        snapshot.public_id,
+        line.public_id,
+    )
+    return ApiAccount(
+        account, key_of(account), made.public_id, snapshot.public_id, line.public_id, case.public_id, marks
+    )
