@@ -14,6 +14,8 @@ from portal.lib import clock
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.keys import key_create
 from portal.tenancy.models import Role
+from portal.webhooks.deliveries import ping_send
+from portal.webhooks.services import endpoint_create
 from tests import cast
 from tests.doors import client_of
 from tests.processes import free_port, running, wait_for, web
@@ -53,6 +55,7 @@ class ApiAccount:
     snapshot: str
     credit: str
     exception: str
+    endpoint: str
     marks: tuple[str, ...]  # texts that no other account may read
 
     @property
@@ -69,6 +72,8 @@ class ApiAccount:
             found["public_id"] = self.snapshot
         elif operation in ("credit", "exception"):
             found["public_id"] = getattr(self, operation)
+        elif operation == "webhook_deliveries":
+            found["public_id"] = self.endpoint
         if operation == "shipment_event":
             found["number"] = 1
         if operation == "snapshot_file":
@@ -95,6 +100,16 @@ def rolled(account: cast.Account) -> ExceptionCase:
         return case
 
 
+def listening(account: cast.Account) -> str:
+    """An endpoint that was sent a ping."""
+    with as_tenant(account.pk):
+        made, _secret = endpoint_create(
+            label="TMS", url="https://tms.example.com/hook", kinds=["tracking.milestone_reached"], actor="test", at=NOW
+        )
+        ping_send(endpoint=made, at=NOW)
+        return made.public_id
+
+
 def build(code: str) -> ApiAccount:
     """Makes one; its rows carry references that only it has."""
     account = cast.account(code)
@@ -106,16 +121,12 @@ def build(code: str) -> ApiAccount:
     promises.bill(account, units, "9000.00")
     snapshot = promises.close(account)
     line = promises.assessed(account, snapshot)[0]
-    case = rolled(account)
+    case, hook = rolled(account), listening(account)
     marks = (
-        account.tenant.code,
-        case.public_id,
-        made.ref,
-        made.public_id,
-        units[0].ref,
-        snapshot.public_id,
+        account.tenant.code, case.public_id, hook, made.ref, made.public_id, units[0].ref, snapshot.public_id,
         line.public_id,
-    )
+    )  # fmt: skip
     return ApiAccount(
-        account, key_of(account), made.public_id, snapshot.public_id, line.public_id, case.public_id, marks
-    )
+        account, key_of(account), shipment=made.public_id, snapshot=snapshot.public_id, credit=line.public_id,
+        exception=case.public_id, endpoint=hook, marks=marks,
+    )  # fmt: skip

@@ -224,7 +224,7 @@ def _systems(side: Side) -> None:
 
 def _webhooks(side: Side) -> None:
     """An endpoint with a message on its way; and one to be taken away, whose page stays for nobody else."""
-    for pages in (("endpoint", "endpoint_change", "secret_rotate", "replay"), ("endpoint_remove",)):
+    for pages in (("api_deliveries", "endpoint", "endpoint_change", "secret_rotate", "replay"), ("endpoint_remove",)):
         made, _secret = endpoint_create(
             label="TMS", url="https://tms.example.com/hook", kinds=["tracking.milestone_reached"], actor="OPS",
             at=clock.now(),
