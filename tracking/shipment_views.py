@@ -17,16 +17,20 @@ from django.utils.translation import gettext_lazy, ngettext
 from portal.lib.errors import NotFound
 from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
-from tracking import eta_pages, wording
+from tracking import eta_pages, map_pages, wording
 from tracking import shipment_pages as pages
+from tracking.calls import whereabouts_of
 from tracking.dossier import Dossier, EventState, dossier, eta_history, event_row
 from tracking.exception_pages import of_shipment
 from tracking.exception_reads import cases_of
 from tracking.freshness import feeds
+from tracking.map_pages import located
 from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
+from tracking.seaways import waiting
 from tracking.selectors import evidence_of, is_followed
+from tracking.services import searoutes_want
 from tracking.types import Load, Mode, Precision, SourceKind
 from tracking.views import ShipmentView
 
@@ -83,7 +87,7 @@ class ShipmentPage(OneShipment):
             "containers": pages.containers(found),
             "references": pages.references(found),
             "promise": pages.promise(found),
-            "eta": self._eta(found),
+            "eta": self._eta(found), "map": self._map(found),
             "raw_url": events_url if found.rows else "",
             "follow": self._follow(found), "actions": self._actions(found),
         })  # fmt: skip
@@ -103,6 +107,12 @@ class ShipmentPage(OneShipment):
             found, eta_history(found.shipment), wanted=self.request.GET.get("eta", ""), now=self.at,
             event_url=lambda number: self.event_url(found, number),
         )  # fmt: skip
+
+    def _map(self, found: Dossier) -> dict[str, Any]:
+        """Where it is; a way by sea that nobody asked for yet is asked for."""
+        codes, here, lines = whereabouts_of(found.shipment, located(found.places), at=self.at, live=self.every_event)
+        searoutes_want(pairs=waiting(lines), at=self.at)
+        return map_pages.card(found, codes, here, lines, now=self.at)
 
     def _actions(self, found: Dossier) -> list[dict[str, str]]:
         """What the staff can do here, and a customer share."""

@@ -11,6 +11,7 @@ from tracking import (
     export_views,
     follow_views,
     list_views,
+    livemap_views,
     read_api,
     saved_views,
     shipment_views,
@@ -20,6 +21,8 @@ from tracking import (
 
 app_name = "tracking"
 urlpatterns = [
+    path("map", livemap_views.Map.as_view(), name="map"),
+    path("map/live", livemap_views.MapLive.as_view(), name="map_live"),
     path("shipments", views.Shipments.as_view(), name="shipments"),
     path("shipments.csv", export_views.ShipmentsCsv.as_view(), name="shipments_csv"),
     path("shipments.xlsx", export_views.ShipmentsXlsx.as_view(), name="shipments_xlsx"),

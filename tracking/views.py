@@ -51,7 +51,11 @@ class ShipmentView(TenantView):
 
     def wanted(self, request: HttpRequest) -> ShipmentFilter:
         """What the address asks, without what this reader may not ask (T9)."""
-        found = ShipmentFilter.read(request.GET)
+        return self.wanted_of(request.GET)
+
+    def wanted_of(self, params: Mapping[str, str]) -> ShipmentFilter:
+        """The same of a part of the address."""
+        found = ShipmentFilter.read(params)
         if found.milestone and not self.every_event and found.milestone not in CORE:
             said = _("Your service tier shows the core milestones; this one was left out.")
             found = replace(found, milestone="", problems=(*found.problems, said))
