@@ -16,11 +16,11 @@ from django.db.models import Max, Min, Q
 from django.db.models.functions import Coalesce
 
 from tracking.earth import Point
-from tracking.models import LegRow, MilestoneRow, Shipment
+from tracking.models import LegRow, MilestoneRow, Place, Shipment
 from tracking.seaways import Line, Pair, seaways
 from tracking.selectors import CORE
 from tracking.types import Milestone
-from tracking.whereabouts import Stop, Whereabouts, whereabouts
+from tracking.whereabouts import Stop, Where, Whereabouts, whereabouts
 
 _M = Milestone
 _ANY_BOX: Final = (
@@ -119,3 +119,18 @@ def whereabouts_of(
     here = whereabouts(stops, at)
     lines = seaways(set(pairwise(codes)), places, by_sea=by_sea)
     return codes, here if live else replace(here, share=None), lines
+
+
+def points_of(places: Mapping[str, Place]) -> dict[str, Point]:
+    """(longitude, latitude) of the places that have one."""
+    return {
+        code: (float(p.lon), float(p.lat)) for code, p in places.items() if p.lat is not None and p.lon is not None
+    }
+
+
+def point_of(here: Whereabouts, lines: Mapping[Pair, Line], points: Mapping[str, Point]) -> Point | None:
+    """Where it is on the map; None where nobody can say."""
+    if here.where == Where.AT_PLACE:
+        return points.get(here.place)
+    line = lines.get((here.place, here.towards))
+    return line.way.at(here.share) if line is not None and here.share is not None else None

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db.models import Count, Max, QuerySet
 
 from portal.lib.periods import zone_named
-from tracking.calls import calls_of, places_of, sea_pairs
+from tracking.calls import calls_of, places_of, point_of, sea_pairs
 from tracking.earth import Point
 from tracking.filters import ShipmentFilter
 from tracking.models import Container, Place, Shipment
@@ -22,7 +22,7 @@ from tracking.search import Hits
 from tracking.seaways import Line, Pair, seaways
 from tracking.selectors import shipments_found
 from tracking.standing import Prospect, Standing
-from tracking.whereabouts import Where, Whereabouts, whereabouts
+from tracking.whereabouts import Whereabouts, whereabouts
 
 IN_TRANSIT: Final = ("UNDER_WAY", "ARRIVED")
 _TONES: Final = {Standing.LATE: "late", Standing.AT_RISK: "warn"}
@@ -93,7 +93,7 @@ def live_map(found: QuerySet[Shipment], *, now: datetime) -> LiveMap:
     for row in rows:
         here, prospect = heres[row["id"]], _prospect(row, places)
         tone = _TONES.get(prospect.standing(now), "ok")
-        ships.append(Afloat(row, here, _point(here, lines, points), boxes.get(row["id"], 0), prospect, tone))
+        ships.append(Afloat(row, here, point_of(here, lines, points), boxes.get(row["id"], 0), prospect, tone))
     return LiveMap(ships, lines, places, points, has_more)
 
 
@@ -102,13 +102,6 @@ def _places(codes: Iterable[str]) -> tuple[dict[str, tuple[str, str]], dict[str,
     names = {code: (name, zone) for code, name, zone, _lat, _lon in rows}
     points = {code: (float(lon), float(lat)) for code, _n, _z, lat, lon in rows if lat is not None and lon is not None}
     return names, points
-
-
-def _point(here: Whereabouts, lines: Mapping[Pair, Line], points: Mapping[str, Point]) -> Point | None:
-    if here.where == Where.AT_PLACE:
-        return points.get(here.place)
-    line = lines.get((here.place, here.towards))
-    return line.way.at(here.share) if line is not None and here.share is not None else None
 
 
 def _prospect(row: Mapping[str, Any], places: Mapping[str, tuple[str, str]]) -> Prospect:

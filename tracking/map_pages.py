@@ -19,20 +19,15 @@ from django.utils.translation import gettext as _
 
 from portal.web.templatetags.ui import time_at
 from tracking import wording
+from tracking.calls import points_of
 from tracking.dossier import Dossier
 from tracking.earth import Point, Way, near
 from tracking.freshness import span
-from tracking.models import Place
 from tracking.seamap import RATIO, Frame, labelled
 from tracking.seaways import Drawn, Line, Pair
 from tracking.whereabouts import Where, Whereabouts
 
 _LEAST: Final = 14  # degrees that the map is wide at least: closer the coast is too coarse
-
-
-def located(places: Mapping[str, Place]) -> dict[str, Point]:
-    """(longitude, latitude) of the places that have one."""
-    return {code: (float(p.lon), float(p.lat)) for code, p in places.items() if p.lat is not None and p.lon is not None}
 
 
 def card(
@@ -41,7 +36,7 @@ def card(
     """The context of tracking/_map.html; {} for a journey without two places, or that is cancelled."""
     if len(codes) < 2 or found.shipment.cancelled_at is not None:
         return {}
-    chart = _chart(codes, here, lines, located(found.places))
+    chart = _chart(codes, here, lines, points_of(found.places))
     words = _words(found, here, lines.get((here.place, here.towards)))
     return {
         "drawing": _drawing(found, chart) if chart.ports else None,
@@ -190,7 +185,7 @@ def _last_heard(found: Dossier, now: datetime) -> str:
 def _notes(found: Dossier, codes: Sequence[str], lines: Mapping[Pair, Line]) -> list[str]:
     """What the drawing cannot show, or shows otherwise than it is."""
     notes = []
-    places = located(found.places)
+    places = points_of(found.places)
     if lost := [found.name_of(code) for code in codes if code not in places]:
         notes.append(
             _("Not on the map, for its position is not known to us: %(places)s.") % {"places": ", ".join(lost)}

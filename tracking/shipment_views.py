@@ -19,12 +19,11 @@ from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
 from tracking import eta_pages, map_pages, wording
 from tracking import shipment_pages as pages
-from tracking.calls import whereabouts_of
+from tracking.calls import points_of, whereabouts_of
 from tracking.dossier import Dossier, EventState, dossier, eta_history, event_row
 from tracking.exception_pages import of_shipment
 from tracking.exception_reads import cases_of
 from tracking.freshness import feeds
-from tracking.map_pages import located
 from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
@@ -110,7 +109,7 @@ class ShipmentPage(OneShipment):
 
     def _map(self, found: Dossier) -> dict[str, Any]:
         """Where it is; a way by sea that nobody asked for yet is asked for."""
-        codes, here, lines = whereabouts_of(found.shipment, located(found.places), at=self.at, live=self.every_event)
+        codes, here, lines = whereabouts_of(found.shipment, points_of(found.places), at=self.at, live=self.every_event)
         searoutes_want(pairs=waiting(lines), at=self.at)
         return map_pages.card(found, codes, here, lines, now=self.at)
 

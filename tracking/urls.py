@@ -52,6 +52,7 @@ urlpatterns = [
     path("api/v1/shipments/<str:public_id>", read_api.Shipment.as_view(), name="api_shipment"),
     path("api/v1/shipments/<str:public_id>/containers", read_api.Containers.as_view(), name="api_containers"),
     path("api/v1/shipments/<str:public_id>/milestones", read_api.Milestones.as_view(), name="api_milestones"),
+    path("api/v1/shipments/<str:public_id>/position", read_api.Position.as_view(), name="api_position"),
     path("api/v1/shipments/<str:public_id>/events", read_api.Events.as_view(), name="api_events"),
     path("api/v1/shipments/<str:public_id>/events/<int:number>", read_api.Event.as_view(), name="api_event"),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),

@@ -136,6 +136,8 @@ class Shipments(ShipmentView):
             "follows": not self.member.is_staff, "query": wanted.query(), "paste_url": base,
             "cursor": urlencode([(name, request.GET[name]) for name in ("older", "newer") if name in request.GET]),
             "pager": pager(request, older=page.older, newer=page.newer),
+            "map_url": replace(wanted, sort="", cols=(), view="").url(self.url("tracking:map"))
+            if self.every_event else "",
             "exports": [{"label": _("CSV"), "url": self._with("shipments_csv", wanted)},
                         {"label": _("Excel"), "url": self._with("shipments_xlsx", wanted)}],
         }, status)  # fmt: skip

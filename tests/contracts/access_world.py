@@ -152,7 +152,7 @@ def _objects(side: Side) -> None:
             side.objects[f"kpis:{page}:public_id"] = snapshot
         side.objects["kpis:api_snapshot_file:name"] = "facts.csv"
         for page in ("shipment", "events", "event", "entry", "entry_withdraw", "evidence", "cutoff", "api_shipment",
-                     "api_containers", "api_milestones", "api_events", "api_event"):  # fmt: skip
+                     "api_containers", "api_milestones", "api_events", "api_event", "api_position"):  # fmt: skip
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
         side.objects["tracking:evidence:evidence"] = file.public_id

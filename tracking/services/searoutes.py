@@ -24,7 +24,7 @@ WORK: Final = "tracking.sea_routes"
 _CHILD: Final = Path(__file__).resolve().parent.parent / "searoute_child.py"
 _PATIENCE: Final = 240  # seconds for all pairs of one go
 _MOST: Final = 400  # pairs in one go
-_ASHORE_KM: Final = 120  # a place farther from every sea lane lies inland
+_ASHORE_KM: Final = 160  # a place farther from every sea lane lies inland
 _TOLERANCE: Final = 0.05  # degrees that a kept line may lie off
 
 
