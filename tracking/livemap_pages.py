@@ -23,12 +23,13 @@ from tracking.clusters import NEAR, Cluster, clusters
 from tracking.earth import Point
 from tracking.freshness import span
 from tracking.livemap import Afloat, LiveMap, legs_in_use
-from tracking.seamap import RATIO, Frame, centred, east_of, unproject
+from tracking.seamap import RATIO, UNIT, Frame, centred, east_of, labelled, unproject
 from tracking.whereabouts import Where
 
 PAGE: Final = 25
-_LEAST: Final = 10  # degrees that the map is wide at least
+_LEAST: Final = 18  # degrees that the map is wide at least
 _MOST_LINES: Final = 80
+_MOST_NAMES: Final = 14
 _APART: Final = 1.2  # percent of the width: members that lie closer together are at one place
 _AREA = re.compile(r"^-?\d{1,3}(\.\d{1,2})?(,-?\d{1,3}(\.\d{1,2})?){3}$", re.ASCII)
 
@@ -84,7 +85,7 @@ def live(found: LiveMap, area: Area | None, page: int, *, now: datetime, link: L
     return {
         "drawing": {
             "view_box": frame.view_box, "worlds": frame.worlds, "ways": _ways(found, shown, frame, west),
-            "marks": marks,
+            "marks": marks, "names": _names(found, shown, frame, west, marks),
         },
         "says": _says(listed, area), "lost": _lost(found, placed),
         "zoom": _zoom(frame, area, link), **_table(found, listed, page, now=now, link=link, url=url),
@@ -127,6 +128,24 @@ def _ways(found: LiveMap, shown: Sequence[Afloat], frame: Frame, west: float) ->
     return ways
 
 
+def _names(
+    found: LiveMap, shown: Sequence[Afloat], frame: Frame, west: float, marks: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The places that most of them are at, come from or go to, with their words clear of the marks."""
+    most = Counter(code for s in shown for code in (s.here.place, s.here.towards) if code in found.points)
+    words = []
+    for code, _number in most.most_common(_MOST_NAMES):
+        lon, lat = found.points[code]
+        x, y = frame.percent((east_of(lon, west), lat))
+        if 0 < x < 100 and 0 < y < 100:
+            words.append((x, y, found.name_of(code)))
+    around = [(m["left"] - 2, m["top"] - 4, m["left"] + 2, m["top"] + 4) for m in marks]
+    return [
+        {"x": f"{x:.2f}%", "y": f"{y:.2f}%", "name": name, "label": label}
+        for (x, y, name), label in zip(words, labelled(words, around=around), strict=True)
+    ]
+
+
 def _marks(
     found: LiveMap, shown: Sequence[Afloat], frame: Frame, west: float, *, link: Link, url: Link
 ) -> list[dict[str, Any]]:
@@ -156,9 +175,10 @@ def _mark(
         points = [(east_of(s.point[0], west), s.point[1]) for s in ships if s.point is not None]
         href = link(area=Area.around(points, pad=0.15).text(), anchor="boxes" if at_one_place else "map")
     return {
-        "x": f"{cluster.x:.2f}%", "y": f"{cluster.y * RATIO:.2f}%", "count": count, "href": href,
+        "x": f"{cluster.x:.2f}%", "y": f"{cluster.y * RATIO:.2f}%", "left": cluster.x, "top": cluster.y * RATIO,
+        "count": count, "href": href,
         "r": 7 if count == 1 else 11 + 3 * min(3, len(str(count)) - 1), "word": f"{count:,}" if count > 1 else "",
-        "arcs": _arcs(ships), "label": _mark_words(found, ships), "afloat": count == 1 and bool(ships[0].here.towards),
+        "arcs": _arcs(ships), "label": _mark_words(found, ships),
     }  # fmt: skip
 
 
@@ -254,7 +274,7 @@ def _zoom(frame: Frame, area: Area | None, link: Link) -> dict[str, str]:
 
     wider = scaled(2)
     return {
-        "closer": link(area=scaled(0.5).text(), anchor="map") if frame.width > 1.05 * _LEAST * 20 else "",
+        "closer": link(area=scaled(0.5).text(), anchor="map") if frame.width > 1.05 * _LEAST * UNIT else "",
         "wider": "" if area is None
         else link(area="", anchor="map") if wider.east - wider.west >= 300 else link(area=wider.text(), anchor="map"),
         "all": link(area="", anchor="map") if area is not None else "",

@@ -27,7 +27,7 @@ from tracking.seamap import RATIO, Frame, labelled
 from tracking.seaways import Drawn, Line, Pair
 from tracking.whereabouts import Where, Whereabouts
 
-_LEAST: Final = 14  # degrees that the map is wide at least: closer the coast is too coarse
+_LEAST: Final = 18  # degrees that the map is wide at least: closer the coast is too coarse
 
 
 def card(

@@ -112,12 +112,13 @@ class Label:
     anchor: str  # start, end, middle
 
 
-_SIGN, _HIGH = 1.05, 4.6  # a sign's width and a line's height in percent of a map as wide as a phone and a half
+_SIGN, _HIGH = 1.9, 6.5  # a sign's width and a line's height in percent of the map, as wide as it is on a phone
+Box = tuple[float, float, float, float]  # left, top, right, foot, in percent
 
 
-def labelled(words: Sequence[tuple[float, float, str]]) -> list[Label]:
-    """A place for each word (percent from the left, from above, the word) where it hides no other, if there is one."""
-    taken: list[tuple[float, float, float, float]] = [(x - 1, y - 2, x + 1, y + 2) for x, y, _word in words]
+def labelled(words: Sequence[tuple[float, float, str]], *, around: Iterable[Box] = ()) -> list[Label]:
+    """A place for each word (percent from the left, from above, the word) where it hides nothing, if there is one."""
+    taken: list[Box] = [*around, *((x - 1, y - 2, x + 1, y + 2) for x, y, _word in words)]
     found = []
     for x, y, word in words:
         wide = len(word) * _SIGN + 2
@@ -133,7 +134,7 @@ def labelled(words: Sequence[tuple[float, float, str]]) -> list[Label]:
     return found
 
 
-def _hidden(box: tuple[float, float, float, float], taken: Sequence[tuple[float, float, float, float]]) -> float:
+def _hidden(box: Box, taken: Sequence[Box]) -> float:
     """How much of what is there a word would cover, and how far it would reach over the edge."""
     left, top, right, foot = box
     over = max(0.0, -left) + max(0.0, right - 100) + max(0.0, -top) + max(0.0, foot - 100)

@@ -69,6 +69,8 @@ class ShipmentPage(OneShipment):
         """The story as of now."""
         found = self.dossier(public_id)
         shipment, prospect = found.shipment, found.prospect
+        codes, here, lines = whereabouts_of(shipment, points_of(found.places), at=self.at, live=self.every_event)
+        searoutes_want(pairs=waiting(lines), at=self.at)  # a way that nobody asked for yet
         events_url = self.url("tracking:events", public_id=public_id)
         return self.page("tracking/shipment.html", {
             "title": shipment.ref, "crumbs": self.crumbs(),
@@ -77,7 +79,7 @@ class ShipmentPage(OneShipment):
             "state": {"tone": wording.STATUS_TONES.get(shipment.status, "neutral"), "label": prospect.status_words()},
             "callouts": _callouts(found),
             "summary": pages.summary(found, self.at),
-            "route": pages.route(found),
+            "route": pages.route(found, here),
             "timeline": pages.timeline(found, self.at, lambda number: self.event_url(found, number)),
             "timeline_note": "" if found.core is None else _("Core events. Priority and Premium show every event."),
             "missing": pages.missing(found),
@@ -86,7 +88,7 @@ class ShipmentPage(OneShipment):
             "containers": pages.containers(found),
             "references": pages.references(found),
             "promise": pages.promise(found),
-            "eta": self._eta(found), "map": self._map(found),
+            "eta": self._eta(found), "map": map_pages.card(found, codes, here, lines, now=self.at),
             "raw_url": events_url if found.rows else "",
             "follow": self._follow(found), "actions": self._actions(found),
         })  # fmt: skip
@@ -106,12 +108,6 @@ class ShipmentPage(OneShipment):
             found, eta_history(found.shipment), wanted=self.request.GET.get("eta", ""), now=self.at,
             event_url=lambda number: self.event_url(found, number),
         )  # fmt: skip
-
-    def _map(self, found: Dossier) -> dict[str, Any]:
-        """Where it is; a way by sea that nobody asked for yet is asked for."""
-        codes, here, lines = whereabouts_of(found.shipment, points_of(found.places), at=self.at, live=self.every_event)
-        searoutes_want(pairs=waiting(lines), at=self.at)
-        return map_pages.card(found, codes, here, lines, now=self.at)
 
     def _actions(self, found: Dossier) -> list[dict[str, str]]:
         """What the staff can do here, and a customer share."""

@@ -46,6 +46,6 @@
     }
   }
 
-  setInterval(ask, Number(box.dataset.every) || EVERY);
+  setInterval(ask, EVERY);
   document.addEventListener("visibilitychange", ask);
 })();
