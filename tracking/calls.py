@@ -123,9 +123,7 @@ def whereabouts_of(
 
 def points_of(places: Mapping[str, Place]) -> dict[str, Point]:
     """(longitude, latitude) of the places that have one."""
-    return {
-        code: (float(p.lon), float(p.lat)) for code, p in places.items() if p.lat is not None and p.lon is not None
-    }
+    return {code: (float(p.lon), float(p.lat)) for code, p in places.items() if p.lat is not None and p.lon is not None}
 
 
 def point_of(here: Whereabouts, lines: Mapping[Pair, Line], points: Mapping[str, Point]) -> Point | None:

@@ -78,7 +78,7 @@ Link = Callable[..., str]  # the map's address with some of it changed: area, pa
 def live(found: LiveMap, area: Area | None, page: int, *, now: datetime, link: Link, url: Link) -> dict[str, Any]:
     """The context of tracking/_livemap.html. `url`: the address of a shipment."""
     placed = [ship for ship in found.ships if ship.point is not None]
-    shown = [ship for ship in placed if area is None or area.holds(ship.point)]
+    shown = [ship for ship in placed if area is None or (ship.point is not None and area.holds(ship.point))]
     frame, west = _frame(found, shown, area)
     marks = _marks(found, shown, frame, west, link=link, url=url)
     listed = found.ships if area is None else shown

@@ -80,7 +80,7 @@ def _tolerance(row: CommitmentRow) -> str:
 # --- the route bar ---
 
 
-def route(found: Dossier, here: Whereabouts = NOT_KNOWN) -> list[dict[str, Any]]:
+def route(found: Dossier, ship: Whereabouts = NOT_KNOWN) -> list[dict[str, Any]]:
     """Nodes and legs from the first place to the last, each done, now or next; the one under way as far as the
     schedule says, else half.
     """
@@ -97,7 +97,7 @@ def route(found: Dossier, here: Whereabouts = NOT_KNOWN) -> list[dict[str, Any]]
             moving = n == current + 1 and left_current
             parts.append({
                 "leg": True, **_leg(found, places, n), "state": "done" if done else "now" if moving else "next",
-                "progress": _progress(here, places[n - 1], code) if moving else 0,
+                "progress": _progress(ship, places[n - 1], code) if moving else 0,
             })  # fmt: skip
         is_last = n == len(places) - 1
         here = n == current and not left_current and not (is_last and found.shipment.status == "DONE")
@@ -108,11 +108,11 @@ def route(found: Dossier, here: Whereabouts = NOT_KNOWN) -> list[dict[str, Any]]
     return parts
 
 
-def _progress(here: Whereabouts, origin: str, destination: str) -> int:
+def _progress(ship: Whereabouts, origin: str, destination: str) -> int:
     """In hundredths of the leg."""
-    if here.share is None or (here.place, here.towards) != (origin, destination):
+    if ship.share is None or (ship.place, ship.towards) != (origin, destination):
         return 50
-    return int(here.share * 100)
+    return int(ship.share * 100)
 
 
 def _passed(found: Dossier, places: Sequence[str]) -> list[tuple[bool, bool]]:

@@ -1,4 +1,4 @@
-"""The maps as a shipper uses them: where one shipment is, where all are, by mouse, by keyboard, on a phone, by itself."""
+"""The maps as a shipper uses them: where one shipment is, where all are, by keyboard, on a phone, by itself."""
 
 from __future__ import annotations
 

@@ -32,11 +32,10 @@ class Ports:
             ("duesseldorf", 6.78, 51.23),
         ):  # fmt: skip
             code = f"X{mark}{name[:3].upper()}"
-            Place.objects.create(
-                code=code, name=name.title(), zone="UTC", lat=Decimal(str(lat)), lon=Decimal(str(lon))
-            )
+            Place.objects.create(code=code, name=name.title(), zone="UTC", lat=Decimal(str(lat)), lon=Decimal(str(lon)))
             setattr(self, name, code)
             self.points[code] = (lon, lat)
+
 
 def stored(a: str, b: str) -> SeaRoute:
     one, other = in_order((a, b))

@@ -71,8 +71,8 @@ def _needed() -> set[Pair]:
 
 
 def _where(codes: set[str]) -> dict[str, Point]:
-    rows = Place.objects.filter(code__in=codes, lat__isnull=False, lon__isnull=False)
-    return {code: (float(lon), float(lat)) for code, lon, lat in rows.values_list("code", "lon", "lat")}
+    rows = Place.objects.filter(code__in=codes).values_list("code", "lon", "lat")
+    return {code: (float(lon), float(lat)) for code, lon, lat in rows if lon is not None and lat is not None}
 
 
 def _ends(pair: Pair, places: dict[str, Point]) -> list[list[float]]:
