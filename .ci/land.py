@@ -1,5 +1,6 @@
 """Maintainer's part of .ci/vendor: the land of world-atlas as one small drawing, projected and thinned once for all.
 
+Runs from -180 to 180 degrees; land that lies across them is drawn in one piece, beyond them.
 Mercator, in twentieths of a degree (tracking/seamap.py has the same formula for ships and ports). Without
 Antarctica: no box goes there.
 """
@@ -43,8 +44,17 @@ def _rings(shape: dict, arcs: list[list[tuple[float, float]]]) -> list[list[tupl
             for number in ring:
                 part = arcs[number] if number >= 0 else arcs[~number][::-1]
                 points += part[1:] if points else part
-            found.append(points)
+            found.append(_whole(points))
     return found
+
+
+def _whole(ring: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The ring without leaps at 180 degrees: what lies across them reaches a few degrees beyond."""
+    points = [ring[0]]
+    for lon, lat in ring[1:]:
+        points.append((lon - 360 * round((lon - points[-1][0]) / 360), lat))
+    middle = (min(lon for lon, _lat in points) + max(lon for lon, _lat in points)) / 2
+    return [(lon - 360 * round(middle / 360), lat) for lon, lat in points]
 
 
 def _project(lon: float, lat: float) -> tuple[float, float]:

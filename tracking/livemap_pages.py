@@ -237,7 +237,7 @@ def place_words(found: LiveMap, ship: Afloat, *, short: bool = False) -> str:
     way = f"{found.name_of(here.place)} → {found.name_of(here.towards)}"
     if short or here.share is None:
         return way
-    return _("%(way)s, %(share)d %% of the way") % {"way": way, "share": int(here.share * 100)}
+    return _("%(way)s, %(share)d\u202f%% of the way") % {"way": way, "share": int(here.share * 100)}
 
 
 def _says(ships: Sequence[Afloat], area: Area | None) -> str:
@@ -305,8 +305,10 @@ def _row(found: LiveMap, ship: Afloat, now: datetime, url: Link) -> dict[str, An
     note: SafeString | str = ""
     if here.where == Where.OVERDUE:
         note = format_html(_("expected {time}, nothing heard"), time=time_at(here.expected, zone, "short"))
+    elif here.share is not None:
+        note = format_html(_("arrival {time}, estimated from schedule"), time=time_at(here.expected, zone, "short"))
     elif here.towards:
-        note = _("estimated from schedule") if here.share is not None else _("no arrival estimated")
+        note = _("no arrival estimated")
     elif here.since:
         note = format_html(_("since {time}"), time=time_at(here.since, zone, "short"))
     final_zone = ship.prospect.zone

@@ -16,6 +16,7 @@ from tracking.earth import Point
 UNIT: Final = 20
 WORLD: Final = 360 * UNIT
 _NORTH, _SOUTH = 80.0, -58.0
+_ACROSS = 15 * UNIT  # so far the land of one drawing may reach into the next
 RATIO: Final = 2.0  # width to height, as portal.css draws the maps
 
 
@@ -65,8 +66,8 @@ class Frame:
     @property
     def worlds(self) -> list[int]:
         """By how much the drawing of the land, which runs from -180 to 180 degrees, is moved to fill the frame."""
-        first = math.floor((self.x + WORLD / 2) / WORLD)
-        last = math.floor((self.x + self.width + WORLD / 2) / WORLD)
+        first = math.floor((self.x - _ACROSS + WORLD / 2) / WORLD)
+        last = math.floor((self.x + self.width + _ACROSS + WORLD / 2) / WORLD)
         return [n * WORLD for n in range(first, last + 1)]
 
     def percent(self, point: Point) -> tuple[float, float]:

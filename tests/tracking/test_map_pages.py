@@ -260,7 +260,7 @@ def test_five_thousand_shipments_cost_the_queries_of_five(priority) -> None:
     few, _body = asked("/map")
     afloat(priority, 4_995)
     many, body = asked("/map")
-    assert many == few <= 17
+    assert many == few <= 26  # with those of every page, and of the scope
     assert b"In transit: 5,000 shipments, 5,000 containers." in body
     assert len(body) < 150_000
 
