@@ -98,7 +98,6 @@ urlpatterns = [
     path(f"{_UPLOAD}/<str:public_id>/original", upload_views.UploadOriginal.as_view(), name="tracking_upload_original"),
     path(f"{_UPLOAD}/<str:public_id>/discard", upload_views.UploadDiscard.as_view(), name="tracking_upload_discard"),
     path("accounts/<str:account>/map", livemap_views.Map.as_view(), name="tracking_map"),
-    path("accounts/<str:account>/map/live", livemap_views.MapLive.as_view(), name="tracking_map_live"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),
     path(f"{_ACCOUNT}.csv", export_views.ShipmentsCsv.as_view(), name="tracking_shipments_csv"),
     path(f"{_ACCOUNT}.xlsx", export_views.ShipmentsXlsx.as_view(), name="tracking_shipments_xlsx"),

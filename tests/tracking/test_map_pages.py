@@ -244,7 +244,7 @@ def test_it_is_for_those_who_have_live_tracking_and_for_the_staff(priority, glob
     with clock.set_to(NOW):
         seen = ops.get(f"/ops/accounts/{priority.tenant.public_id}/map").content.decode()
     assert "In transit: 1 shipment, 1 container." in seen
-    assert f'data-live="/ops/accounts/{priority.tenant.public_id}/map/live"' in seen
+    assert "data-live" not in seen  # each look of the staff is kept; a script that looks every half minute is none
     other = tiered(globex, "PRIORITY")
     assert "No such shipment is in transit." in page(other, "/map").content.decode()
 

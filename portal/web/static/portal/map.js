@@ -2,7 +2,7 @@
    changed (304 otherwise). Without scripts the page is as good as a press on reload. */
 (() => {
   "use strict";
-  const box = document.getElementById("live");
+  const box = document.querySelector("[data-live]");
   if (!box) return;
   const EVERY = 30_000;
   let tag = "";
