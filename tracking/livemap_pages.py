@@ -98,8 +98,7 @@ def live(found: LiveMap, area: Area | None, page: int, *, now: datetime, link: L
 def _frame(found: LiveMap, shown: Sequence[Afloat], area: Area | None) -> tuple[Frame, float]:
     """What is shown of the world, and the longitude from which it is counted on."""
     if area is not None:
-        corners = [(area.west, area.south), (area.east, area.north)]
-        frame = Frame.around(corners, ratio=RATIO, least=_LEAST, margin=0)
+        frame = _frame_of(area)
         return frame, unproject(frame.x, 0)[0]
     points = [ship.point for ship in shown if ship.point is not None]
     points += [p for pair, _n in legs_in_use(shown)[:_MOST_LINES] if pair in found.lines
@@ -156,7 +155,7 @@ def _marks(
         spots[n] = (x, y / RATIO)
     grouped = clusters([(x, y, n) for n, (x, y) in spots.items()], near=NEAR)
     marks = [
-        _mark(found, cluster, [shown[n] for n in cluster.members], [spots[n] for n in cluster.members], west,
+        _mark(found, cluster, [shown[n] for n in cluster.members], [spots[n] for n in cluster.members], frame, west,
               link=link, url=url)
         for cluster in grouped
     ]  # fmt: skip
@@ -164,8 +163,8 @@ def _marks(
 
 
 def _mark(
-    found: LiveMap, cluster: Cluster, ships: Sequence[Afloat], spots: Sequence[tuple[float, float]], west: float,
-    *, link: Link, url: Link,
+    found: LiveMap, cluster: Cluster, ships: Sequence[Afloat], spots: Sequence[tuple[float, float]], frame: Frame,
+    west: float, *, link: Link, url: Link,
 ) -> dict[str, Any]:  # fmt: skip
     count = len(ships)
     at_one_place = all(max(axis) - min(axis) < _APART for axis in zip(*spots, strict=True))
@@ -173,7 +172,12 @@ def _mark(
         href = url(public_id=ships[0].row["public_id"])
     else:
         points = [(east_of(s.point[0], west), s.point[1]) for s in ships if s.point is not None]
-        href = link(area=Area.around(points, pad=0.15).text(), anchor="boxes" if at_one_place else "map")
+        area = Area.around(points, pad=0.15)
+        closer = _frame_of(area)
+        if at_one_place or closer.width > 0.9 * frame.width:
+            href = link(area=area.text(), anchor="boxes")
+        else:  # all that the map will show, so that nobody is left out of it who lies in its corners
+            href = link(area=_area_of(closer).text(), anchor="map")
     return {
         "x": f"{cluster.x:.2f}%", "y": f"{cluster.y * RATIO:.2f}%", "left": cluster.x, "top": cluster.y * RATIO,
         "count": count, "href": href,
@@ -264,17 +268,24 @@ def _lost(found: LiveMap, placed: Sequence[Afloat]) -> str:
     return " ".join(parts)
 
 
+def _frame_of(area: Area) -> Frame:
+    """What a map around this part shows."""
+    corners = [(area.west, area.south), (area.east, area.north)]
+    return Frame.around(corners, ratio=RATIO, least=_LEAST, margin=0)
+
+
+def _area_of(frame: Frame, by: float = 1) -> Area:
+    """What a frame shows, scaled about its middle."""
+    x, y = frame.x + frame.width * (1 - by) / 2, frame.y + frame.height * (1 - by) / 2
+    (west, north), (east, south) = unproject(x, y), unproject(x + frame.width * by, y + frame.height * by)
+    return Area(west, max(south, -85.0), east, min(north, 85.0))
+
+
 def _zoom(frame: Frame, area: Area | None, link: Link) -> dict[str, str]:
     """Closer, wider, everything; an empty text where there is nothing more."""
-
-    def scaled(by: float) -> Area:
-        x, y = frame.x + frame.width * (1 - by) / 2, frame.y + frame.height * (1 - by) / 2
-        (west, north), (east, south) = unproject(x, y), unproject(x + frame.width * by, y + frame.height * by)
-        return Area(west, max(south, -85.0), east, min(north, 85.0))
-
-    wider = scaled(2)
+    wider = _area_of(frame, 2)
     return {
-        "closer": link(area=scaled(0.5).text(), anchor="map") if frame.width > 1.05 * _LEAST * UNIT else "",
+        "closer": link(area=_area_of(frame, 0.5).text(), anchor="map") if frame.width > 1.05 * _LEAST * UNIT else "",
         "wider": "" if area is None
         else link(area="", anchor="map") if wider.east - wider.west >= 300 else link(area=wider.text(), anchor="map"),
         "all": link(area="", anchor="map") if area is not None else "",

@@ -69,6 +69,10 @@ def test_a_shipper_sees_where_everything_is_and_goes_on_from_there(desk: Open) -
     page.get_by_role("link", name="Live map").first.click()
     expect(page.get_by_role("heading", name="In transit: 3 shipments, 3 containers.")).to_be_visible()
     assert judged(reader, "live-map") == []
+    reader.look(NARROW, "dark")
+    page.locator("summary", has_text="Filters").click()
+    assert reader.judge() == []
+    reader.look(WIDE, "light")
     mark = page.get_by_role("link", name="2 shipments, 2 containers: Shanghai → Rotterdam")
     mark.focus()
     page.keyboard.press("Enter")  # both are at one place: the list of them

@@ -199,6 +199,21 @@ def test_a_mark_that_cannot_be_taken_apart_leads_to_its_list(priority) -> None:
     assert page(priority, href).content.decode().count("at Shanghai") >= 2
 
 
+def test_every_mark_leads_closer_until_its_list_does(priority) -> None:
+    afloat(priority, 60)
+    seen, todo = set(), ["/map"]
+    while todo:
+        html = page(priority, path := todo.pop()).content.decode()
+        for href in re.findall(r'<a href="(/map[^"]+)" aria-label', html):
+            if href.endswith("#map") and href not in seen:
+                assert href.partition("#")[0] != path
+                todo.append(href.partition("#")[0])
+            elif href.endswith("#boxes"):
+                assert "shipments, " in re.search(r'id="map-h"[^>]*>([^<]*)<', page(priority, href).content.decode())[1]
+            seen.add(href)
+    assert len(seen) < 100
+
+
 def test_filters_stand_in_the_address_and_say_what_they_are(priority) -> None:
     afloat(priority, 3)
     afloat(priority, 2, due_at=NOW - timedelta(days=1))
