@@ -24,6 +24,9 @@ class TrackingConfig(AppConfig):
         search_register("tracking:shipments", portal_core)
         nav_register(
             NavItem(_("Service"), _("Shipments"), "tracking:shipments", "container", portal_core, order=100),
+            NavItem(
+                _("Service"), _("Live map"), "tracking:map", "globe", customers(entitlement="live_tracking"), order=102
+            ),
             NavItem(_("Desk"), _("Exceptions"), "ops:tracking_exceptions", "flag", staff(), order=105),
             NavItem(_("Settings"), _("Subscriptions"), "tracking:subscriptions", "source", systems, order=925),
             NavItem(_("Desk"), _("Quarantine"), "ops:tracking_quarantine", "inbox", staff(), order=110),

@@ -27,11 +27,13 @@ from tracking.services import (
     pushes_create,
     pushes_due,
     pushes_forget,
+    searoutes_find,
     shipments_rederive,
     silence_note,
     uploads_forget,
     waiting_match,
 )
+from tracking.services.searoutes import WORK as ROUTES
 from tracking.services.subscriptions import SEND
 from tracking.telling import WORK as TELLING
 from tracking.telling import exceptions_tell
@@ -211,6 +213,22 @@ def answers_due(at: datetime) -> None:
 def escalate(payload: dict[str, Any], at: datetime) -> None:
     """Passes them on to the next owner."""
     exceptions_escalate(at=at)
+
+
+@due_work("tracking.sea_routes")
+def routes_due(at: datetime) -> None:
+    """Once a night of the operator, for each account that has shipments: ways by sea that are not worked out yet."""
+    if scope() == OPERATOR_ID:
+        return
+    local = at.astimezone(operator_zone())
+    if local.hour >= _NIGHT_FROM and Shipment.objects.exists():
+        enqueue(ROUTES, key=f"night:{local:%Y-%m-%d}", at=at)
+
+
+@handler(ROUTES, own_transactions=True)
+def find_routes(payload: dict[str, Any], at: datetime) -> None:
+    """Works out ways by sea, those that are named or all that open shipments go; what is known is left alone."""
+    searoutes_find(pairs=payload.get("pairs", ()), at=at)
 
 
 @due_work("tracking.usual_stays")

@@ -19,6 +19,7 @@ from portal.web.pages import entitlement_word
 from portal.web.policy import entitled
 from portal.web.tables import Cursor
 from tracking import shapes
+from tracking.calls import point_of, points_of, whereabouts_of
 from tracking.dossier import Dossier, dossier, eta_history, event_row
 from tracking.filters import ShipmentFilter, Terms
 from tracking.search import search
@@ -163,6 +164,27 @@ class Milestones(ShipmentApi):
     def get(self, request: Request, public_id: str) -> HttpResponse:
         """All of them: a journey has few."""
         return self.many(shapes.milestone_rows(self.dossier(public_id)))
+
+
+class Position(ShipmentApi):
+    """Where a shipment is."""
+
+    needs = "live_tracking"
+    operation, summary = "shipment_position", "Read where a shipment is"
+    says = (
+        "At a place of its journey, by the last actual event there; or between two of them, by how much of the time "
+        "until the next expected arrival has passed. An estimate never reaches its port: arriving is heard of."
+    )
+    shape = shapes.PositionShape
+    query = Query.of(fields=shapes.PositionShape.names())
+
+    def get(self, request: Request, public_id: str) -> HttpResponse:
+        """As of now."""
+        found = self.dossier(public_id)
+        places = points_of(found.places)
+        _codes, here, lines = whereabouts_of(found.shipment, places, at=self.at, live=True)
+        line = lines.get((here.place, here.towards))
+        return self.one(shapes.position(found, here, line, point_of(here, lines, places)))
 
 
 class Events(ShipmentApi, ListApiView):

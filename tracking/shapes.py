@@ -10,14 +10,17 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from portal.web.apishapes import Shape, anything, day, flag, instant, many, number, one, text, texts, word
+from portal.web.apishapes import Shape, anything, day, exact, flag, instant, many, number, one, text, texts, word
 from tracking.dossier import Dossier, EventState
+from tracking.earth import Point, near
 from tracking.milestones import MilestoneFacts, bind
 from tracking.models import EtaRow, ReferenceKind, SightingRow
+from tracking.seaways import Drawn, Line
 from tracking.selectors import Beside
 from tracking.standing import Prospect, Standing
 from tracking.story import Step, StepKind
 from tracking.types import Classifier, FinalMilestone, Kind, Milestone, Mode, Precision
+from tracking.whereabouts import Where, Whereabouts
 from tracking.wording import SOURCE_KINDS, STATUSES
 
 _UTC: Final = ZoneInfo("UTC")
@@ -173,6 +176,24 @@ class MilestoneShape(Shape):
     is_conflict = flag("Whether sources disagree about it.")
 
 
+class PositionShape(Shape):
+    """Where a shipment is, said no more exactly than it is known."""
+
+    where = word("At `place`; under way from there to `towards`; overdue there; or not known.", Where)
+    place = one(PlaceShape, "Where it is, or left from.", null=True)
+    towards = one(PlaceShape, "Where it is under way to.", null=True)
+    since = instant("When it came to `place`, or left it.")
+    expected_at = instant("When it is expected at the place it is under way to.")
+    is_estimate = flag("Whether the position is worked out from the schedule: nobody reported it.")
+    latitude = exact("Of the position, in degrees, two decimals; null where it is not known.")
+    longitude = exact("The same, from -180 to 180.")
+    km_covered = number("How far on its way, if the schedule holds.", null=True)
+    km_total = number("How long that way is.", null=True)
+    line = word("What the way is: of ships, or straight because that of ships is not known (yet) or it is none.", Drawn,
+                null=True)  # fmt: skip
+    last_heard_at = instant("When anything was last heard.")
+
+
 class EventRow(Shape):
     """An event as a source reported it."""
 
@@ -325,6 +346,19 @@ def _milestone(found: Dossier, step: Step) -> dict[str, Any]:
         "containers_reached": step.reached, "containers_total": step.boxes,
         "apart": [{"container": b.container, "at": b.at} for b in step.apart],
         "is_final": step.is_final, "is_late": step.is_late, "is_conflict": step.is_conflict,
+    }  # fmt: skip
+
+
+def position(found: Dossier, here: Whereabouts, line: Line | None, point: Point | None) -> dict[str, Any]:
+    """In the shape of PositionShape."""
+    is_estimate = here.share is not None and line is not None
+    return {
+        "where": here.where, "place": _place(found, here.place), "towards": _place(found, here.towards),
+        "since": here.since, "expected_at": here.expected, "is_estimate": is_estimate,
+        "latitude": f"{point[1]:.2f}" if point else None, "longitude": f"{near(point[0], 0):.2f}" if point else None,
+        "km_covered": round(line.way.km * here.share) if line is not None and here.share is not None else None,
+        "km_total": round(line.way.km) if line is not None else None, "line": line.drawn if line is not None else None,
+        "last_heard_at": found.shipment.last_heard_at,
     }  # fmt: skip
 
 

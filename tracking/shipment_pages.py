@@ -24,6 +24,7 @@ from tracking.models import CommitmentRow, ReferenceKind
 from tracking.standing import Standing
 from tracking.story import Step, StepKind, now_index, origin_first
 from tracking.types import Milestone, Mode, Precision
+from tracking.whereabouts import NOT_KNOWN, Whereabouts
 
 EventUrl = Callable[[int], str]
 _TS = (Milestone.TS_DISCHARGED, Milestone.TS_LOADED)
@@ -79,8 +80,10 @@ def _tolerance(row: CommitmentRow) -> str:
 # --- the route bar ---
 
 
-def route(found: Dossier) -> list[dict[str, Any]]:
-    """Nodes and legs from the first place to the last, each done, now or next."""
+def route(found: Dossier, ship: Whereabouts = NOT_KNOWN) -> list[dict[str, Any]]:
+    """Nodes and legs from the first place to the last, each done, now or next; the one under way as far as the
+    schedule says, else half.
+    """
     places = origin_first(found.journey)
     if len(places) < 2:
         return []
@@ -94,7 +97,7 @@ def route(found: Dossier) -> list[dict[str, Any]]:
             moving = n == current + 1 and left_current
             parts.append({
                 "leg": True, **_leg(found, places, n), "state": "done" if done else "now" if moving else "next",
-                "progress": 50 if moving else 0,
+                "progress": _progress(ship, places[n - 1], code) if moving else 0,
             })  # fmt: skip
         is_last = n == len(places) - 1
         here = n == current and not left_current and not (is_last and found.shipment.status == "DONE")
@@ -103,6 +106,13 @@ def route(found: Dossier) -> list[dict[str, Any]]:
             "state": "done" if n <= current and not here else "now" if here else "next", **_node_time(found, places, n),
         })  # fmt: skip
     return parts
+
+
+def _progress(ship: Whereabouts, origin: str, destination: str) -> int:
+    """In hundredths of the leg."""
+    if ship.share is None or (ship.place, ship.towards) != (origin, destination):
+        return 50
+    return int(ship.share * 100)
 
 
 def _passed(found: Dossier, places: Sequence[str]) -> list[tuple[bool, bool]]:

@@ -17,8 +17,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from portal.lib.errors import NotFound
 from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
-from tracking import eta_pages, wording
+from tracking import eta_pages, map_pages, wording
 from tracking import shipment_pages as pages
+from tracking.calls import points_of, whereabouts_of
 from tracking.dossier import Dossier, EventState, dossier, eta_history, event_row
 from tracking.exception_pages import of_shipment
 from tracking.exception_reads import cases_of
@@ -26,7 +27,9 @@ from tracking.freshness import feeds
 from tracking.milestones import bind
 from tracking.models import SightingRow
 from tracking.reasons import sentence
+from tracking.seaways import waiting
 from tracking.selectors import evidence_of, is_followed
+from tracking.services import searoutes_want
 from tracking.types import Load, Mode, Precision, SourceKind
 from tracking.views import BOOKING, ShipmentView
 
@@ -66,6 +69,8 @@ class ShipmentPage(OneShipment):
         """The story as of now."""
         found = self.dossier(public_id)
         shipment, prospect = found.shipment, found.prospect
+        codes, here, lines = whereabouts_of(shipment, points_of(found.places), at=self.at, live=self.every_event)
+        searoutes_want(pairs=waiting(lines), at=self.at)  # a way that nobody asked for yet
         events_url = self.url("tracking:events", public_id=public_id)
         return self.page("tracking/shipment.html", {
             "title": shipment.ref, "crumbs": self.crumbs(),
@@ -74,7 +79,7 @@ class ShipmentPage(OneShipment):
             "state": {"tone": wording.STATUS_TONES.get(shipment.status, "neutral"), "label": prospect.status_words()},
             "callouts": _callouts(found),
             "summary": pages.summary(found, self.at),
-            "route": pages.route(found),
+            "route": pages.route(found, here),
             "timeline": pages.timeline(found, self.at, lambda number: self.event_url(found, number)),
             "timeline_note": "" if found.core is None else _("Core events. Priority and Premium show every event."),
             "missing": pages.missing(found),
@@ -83,7 +88,7 @@ class ShipmentPage(OneShipment):
             "containers": pages.containers(found),
             "references": pages.references(found),
             "promise": pages.promise(found),
-            "eta": self._eta(found),
+            "eta": self._eta(found), "map": map_pages.card(found, codes, here, lines, now=self.at),
             "raw_url": events_url if found.rows else "",
             "follow": self._follow(found), "actions": self._actions(found),
         })  # fmt: skip

@@ -13,6 +13,7 @@ from tracking import (
     export_views,
     follow_views,
     list_views,
+    livemap_views,
     read_api,
     saved_views,
     shipment_views,
@@ -22,6 +23,8 @@ from tracking import (
 
 app_name = "tracking"
 urlpatterns = [
+    path("map", livemap_views.Map.as_view(), name="map"),
+    path("map/live", livemap_views.MapLive.as_view(), name="map_live"),
     path("shipments", views.Shipments.as_view(), name="shipments"),
     path("shipments.csv", export_views.ShipmentsCsv.as_view(), name="shipments_csv"),
     path("shipments.xlsx", export_views.ShipmentsXlsx.as_view(), name="shipments_xlsx"),
@@ -52,6 +55,7 @@ urlpatterns = [
     path("api/v1/shipments/<str:public_id>", read_api.Shipment.as_view(), name="api_shipment"),
     path("api/v1/shipments/<str:public_id>/containers", read_api.Containers.as_view(), name="api_containers"),
     path("api/v1/shipments/<str:public_id>/milestones", read_api.Milestones.as_view(), name="api_milestones"),
+    path("api/v1/shipments/<str:public_id>/position", read_api.Position.as_view(), name="api_position"),
     path("api/v1/shipments/<str:public_id>/events", read_api.Events.as_view(), name="api_events"),
     path("api/v1/shipments/<str:public_id>/events/<int:number>", read_api.Event.as_view(), name="api_event"),
     path("api/v1/exceptions", exception_api.Exceptions.as_view(), name="api_exceptions"),

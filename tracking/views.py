@@ -53,7 +53,11 @@ class ShipmentView(TenantView):
 
     def wanted(self, request: HttpRequest) -> ShipmentFilter:
         """What the address asks, without what this reader may not ask (T9)."""
-        found = ShipmentFilter.read(request.GET)
+        return self.wanted_of(request.GET)
+
+    def wanted_of(self, params: Mapping[str, str]) -> ShipmentFilter:
+        """The same of a part of the address."""
+        found = ShipmentFilter.read(params)
         if found.milestone and not self.every_event and found.milestone not in CORE:
             said = _("Your service tier shows the core milestones; this one was left out.")
             found = replace(found, milestone="", problems=(*found.problems, said))
@@ -134,6 +138,8 @@ class Shipments(ShipmentView):
             "follows": not self.member.is_staff, "query": wanted.query(), "paste_url": base,
             "cursor": urlencode([(name, request.GET[name]) for name in ("older", "newer") if name in request.GET]),
             "pager": pager(request, older=page.older, newer=page.newer),
+            "map_url": replace(wanted, sort="", cols=(), view="").url(self.url("tracking:map"))
+            if self.every_event else "",
             "exports": [{"label": _("CSV"), "url": self._with("shipments_csv", wanted)},
                         {"label": _("Excel"), "url": self._with("shipments_xlsx", wanted)}],
             "new_url": self.url("tracking:booking_new") if self.member.role in BOOKING else "",

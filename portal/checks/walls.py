@@ -33,6 +33,7 @@ OPERATOR_WIDE: Final = {
     "tracking_terminal": "terminals and depots: operator-wide master data",
     "tracking_carrier": "who moves boxes: operator-wide master data",
     "tracking_vessel": "ships by IMO number: operator-wide master data",
+    "tracking_searoute": "ways by sea between ports: public geography, nothing of any customer",
     "outbox_heartbeat": "when each kind of process last worked",
 }
 

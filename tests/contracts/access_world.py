@@ -151,23 +151,9 @@ def _objects(side: Side) -> None:
                      "api_snapshot_file"):  # fmt: skip
             side.objects[f"kpis:{page}:public_id"] = snapshot
         side.objects["kpis:api_snapshot_file:name"] = "facts.csv"
-        for page in (
-            "shipment",
-            "events",
-            "event",
-            "entry",
-            "entry_withdraw",
-            "evidence",
-            "cutoff",
-            "booking",
-            "promise",
-            "cancel",
-            "api_shipment",
-            "api_containers",
-            "api_milestones",
-            "api_events",
-            "api_event",
-        ):
+        pages = "shipment events event entry entry_withdraw evidence cutoff booking promise cancel".split()
+        systems = "api_shipment api_containers api_milestones api_events api_event api_position".split()
+        for page in (*pages, *systems):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
         side.objects["tracking:api_exception:public_id"] = _case(side)
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")

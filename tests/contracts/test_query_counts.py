@@ -109,7 +109,7 @@ def test_a_shipments_page_asks_as_often_for_many_events_as_for_few(acme) -> None
             client.get(f"/shipments/{made.public_id}")
             counts.append(len(asked(client, f"/shipments/{made.public_id}")))
     assert counts[0] == counts[1]
-    assert counts[0] <= 21
+    assert counts[0] <= 25  # three of them, and what is asked for, are the map's
 
 
 def test_the_desks_lists_ask_as_often_for_many_rows_as_for_few() -> None:

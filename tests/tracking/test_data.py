@@ -47,6 +47,11 @@ def test_a_port_lies_in_the_zone_of_its_place(code: str, zone: str) -> None:
         ("CNYTN", 22.6, 114.3), ("BRVDC", -1.5, -48.8), ("CDBOA", -5.9, 13.1), ("CDMAT", -5.8, 13.5),
         ("DZAAE", 36.9, 7.8), ("PAMIT", 9.4, -79.9), ("BMSOU", 32.3, -64.9), ("CLCAP", -36.7, -73.1),
         ("ISESK", 65.1, -14.1), ("REPDG", -20.9, 55.3), ("VEGUB", 11.7, -70.2), ("ANGSB", 18.1, -63.1),
+        ("ARDDC", -34.0, -59.2), ("AUGOV", -12.2, 136.6), ("BRITQ", -2.6, -44.3), ("CNPUT", 25.4, 119.0),
+        ("CNSWA", 23.4, 116.7), ("CNTAP", 22.8, 113.7), ("CNZHA", 21.2, 110.4), ("COPBO", 12.2, -72.2),
+        ("EGEDK", 31.1, 29.8), ("FRHON", 49.4, 0.2), ("IDBUR", 1.2, 104.0), ("PEGSM", -13.8, -76.3),
+        ("PESNX", -15.2, -75.2), ("QAMES", 25.1, 51.6), ("THMAT", 12.7, 101.2), ("THPKN", 13.6, 100.6),
+        ("UYCYR", -34.5, -57.8), ("VEPSU", 10.5, -64.2),
     ],
 )  # fmt: skip
 def test_a_port_lies_where_it_lies(code: str, lat: float, lon: float) -> None:

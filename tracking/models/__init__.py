@@ -63,6 +63,7 @@ from tracking.models.polling import (
     Poll,
     SecretIn,
 )
+from tracking.models.routes import SeaRoute
 from tracking.models.shipments import (
     CommitmentRow,
     Container,
@@ -135,6 +136,7 @@ __all__ = [
     "ReferenceKind",
     "Resolution",
     "SavedView",
+    "SeaRoute",
     "SecretIn",
     "Shipment",
     "SightingRow",

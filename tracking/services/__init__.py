@@ -121,6 +121,10 @@ from tracking.services.rederivation import (
     rederivation_ask,
     shipments_rederive,
 )
+from tracking.services.searoutes import (
+    searoutes_find,
+    searoutes_want,
+)
 from tracking.services.shipments import (
     LclToCy,
     NoCommitment,
@@ -253,6 +257,8 @@ __all__ = [
     "quarantine_replay",
     "rank_fault",
     "rederivation_ask",
+    "searoutes_find",
+    "searoutes_want",
     "shipment_register",
     "shipments_follow",
     "shipments_rederive",
