@@ -19,6 +19,8 @@ from tests.processes import free_port, running, wait_for, web
 from tests.tiers import world as promises
 from tests.tracking.messages import source
 from tests.tracking.pages import journey, many
+from tracking.papers import PaperKind
+from tracking.services import comment_post, document_add
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
 
@@ -49,6 +51,7 @@ class ApiAccount:
     shipment: str
     snapshot: str
     credit: str
+    document: str
     marks: tuple[str, ...]  # texts that no other account may read
 
     @property
@@ -67,6 +70,8 @@ class ApiAccount:
             found["public_id"] = self.credit
         if operation == "shipment_event":
             found["number"] = 1
+        if operation == "shipment_document_file":
+            found["document"] = self.document
         if operation == "snapshot_file":
             found["name"] = "facts.csv"
         return found
@@ -83,6 +88,10 @@ def build(code: str) -> ApiAccount:
     account = cast.account(code)
     promises.premium(account)
     made = journey(account, source())
+    with as_tenant(account.pk):
+        words = {"shipment": made, "by": account.manager, "at": NOW}
+        pdf = document_add(kind=PaperKind.BILL_OF_LADING, name="HBL.pdf", body=b"%PDF-1.7 bill", **words)
+        comment_post(text=f"Please deliver {made.ref} on Friday morning.", **words)
     many(account, 12, undated=2)
     promises.agree(account)
     units = promises.month(account, on_time=17, late=3)
@@ -90,4 +99,6 @@ def build(code: str) -> ApiAccount:
     snapshot = promises.close(account)
     line = promises.assessed(account, snapshot)[0]
     marks = (account.tenant.code, made.ref, made.public_id, units[0].ref, snapshot.public_id, line.public_id)
-    return ApiAccount(account, key_of(account), made.public_id, snapshot.public_id, line.public_id, marks)
+    return ApiAccount(
+        account, key_of(account), made.public_id, snapshot.public_id, line.public_id, pdf.public_id, marks
+    )
