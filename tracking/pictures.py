@@ -21,7 +21,7 @@ class NotAPicture(ValueError):  # noqa: N818 - an outcome
 def drawn_anew(body: bytes, *, kinds: Sequence[str], into: str, longest: int) -> bytes:
     """The picture as `into` (JPEG or PNG), its longer side at most `longest` pixels. Raises NotAPicture."""
     try:
-        with Image.open(io.BytesIO(body), formats=kinds) as picture:
+        with Image.open(io.BytesIO(body), formats=tuple(kinds)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise NotAPicture("It has too many pixels.")
             upright = ImageOps.exif_transpose(picture)

@@ -14,7 +14,7 @@ from portal.outbox.models import OutboxRow, RowKind
 from portal.shares.services import share_create
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Member, Role
-from portal.webhooks.payloads import KINDS
+from portal.webhooks.payloads import kinds
 from tests import cast
 from tests.apiworld import key_of
 from tests.doors import client_of
@@ -252,7 +252,7 @@ def test_an_internal_note_leaves_the_desk_by_no_door(acme) -> None:
     assert key.get(f"/api/v1{base}/comments").json()["items"] == []
     assert "CANARY" not in key.get(f"/api/v1{base}").content.decode()
     assert "CANARY" in desk.get(ops).content.decode()
-    assert {"tracking.mentioned", "tracking.comment_posted", "tracking.customer_wrote"}.isdisjoint(KINDS)
+    assert {"tracking.mentioned", "tracking.comment_posted", "tracking.customer_wrote"}.isdisjoint(kinds())
 
 
 def test_a_later_comment_for_the_customer_does_not_tell_of_the_note_before_it(acme) -> None:

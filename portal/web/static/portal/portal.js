@@ -150,7 +150,7 @@
   function mentionClose() {
     mention.list?.remove();
     mention.box?.removeAttribute("aria-activedescendant");
-    mention.box?.setAttribute("aria-expanded", "false");
+    mention.box?.removeAttribute("aria-controls");
     mention.list = null;
   }
   function mentionOffer(box) {
@@ -176,7 +176,6 @@
     Object.assign(mention, { box, list, at: box.selectionStart - asked[1].length });
     box.after(list);
     box.setAttribute("aria-controls", "mention-list");
-    box.setAttribute("aria-expanded", "true");
     mentionMark(0);
   }
   function mentionMark(n) {
@@ -224,11 +223,7 @@
 
   function dress(within) {
     for (const el of within.querySelectorAll("[data-theme-toggle], [data-copy], [data-times], [data-help], [data-print], .bulk-all")) el.hidden = false;
-    for (const el of within.querySelectorAll("[data-mentions]")) {
-      el.setAttribute("role", "combobox");
-      el.setAttribute("aria-autocomplete", "list");
-      el.setAttribute("aria-expanded", "false");
-    }
+    for (const el of within.querySelectorAll("[data-mentions]")) el.setAttribute("aria-autocomplete", "list");
     timesShow(within);
   }
   dress(document);
