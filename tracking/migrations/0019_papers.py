@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0005_audit_of_object'),
+        ('tenancy', '0006_audit_of_object'),
         ('tracking', '0016_news'),
     ]
 
