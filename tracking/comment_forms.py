@@ -20,7 +20,7 @@ class CommentForm(forms.Form):
 
     text = forms.CharField(
         label=_("Write a comment"), max_length=LONGEST_COMMENT, strip=True,
-        widget=forms.Textarea(attrs={"rows": 3, "data-mentions": "mention-names"}),
+        widget=forms.Textarea(attrs={"rows": 3, "data-mentions": "mention-names", "data-people": _("People")}),
     )  # fmt: skip
     readers = forms.ChoiceField(
         label=_("Who reads it"), choices=_READERS, required=False, initial="internal", widget=forms.RadioSelect

@@ -29,7 +29,7 @@ def panel(
     """The thread as a part of a page: the newest comments, or those before one, and the form. `url` makes addresses."""
     public_id = found.shipment.public_id
     if form is None:
-        people = people_of(found.shipment, reader=reader, at=at)
+        people = people_of(found.shipment, reader=reader)
         form = CommentForm(people=people, is_staff=reader.is_staff, me=reader.public_id)
     listed = thread(found.shipment, internal=reader.is_staff, before=before)
     here = url("tracking:comments", public_id=public_id)

@@ -58,28 +58,29 @@ def comments_all(shipment: Shipment, *, internal: bool) -> list[Comment]:
     return list(_known(shipment, internal=internal).exclude(pk__in=gone).order_by("pk"))
 
 
-def people_of(shipment: Shipment, *, reader: Member, at: datetime) -> list[Person]:
-    """Who can be named by the reader: the account's people; for staff all staff; for a customer those of the staff
-    who have answered here and who owns the account's shipments.
+def people_of(shipment: Shipment, *, reader: Member) -> list[Person]:
+    """Who can be named by the reader: the account's people; for staff all staff, for a customer those of the staff who
+    have answered here.
     """
     own = [Person(m.public_id, m.name, False) for m in Member.objects.filter(is_active=True).order_by("name", "pk")]
-    if reader.is_staff:
-        return [*own, *staff_people()]
-    return [*own, *staff_people(only=staff_known(shipment, at=at, internal=False))]
+    return [*own, *(staff_people() if reader.is_staff else _answered(shipment))]
 
 
-def staff_known(shipment: Shipment, *, at: datetime, internal: bool) -> set[str]:
-    """The staff who wrote here, and the shipment's owner (R8.3), by public id."""
-    wrote = _known(shipment, internal=internal).filter(is_from_staff=True).values_list("author", flat=True)
-    owner = Owners(at).next_after("", shipment).public_id
-    return {*wrote, owner} - {""}
+def _answered(shipment: Shipment) -> list[Person]:
+    """The staff whose comments the customer reads, under the name that stands there."""
+    rows = _known(shipment, internal=False).filter(is_from_staff=True).order_by("pk")
+    found = dict(rows.values_list("author", "author_name"))
+    return [Person(author, name, True) for author, name in found.items()]
 
 
-def staff_people(*, only: set[str] | None = None) -> list[Person]:
-    """The operator's active people, or some of them; read in the operator's scope."""
-    if only is not None and not only:
-        return []
+def staff_known(shipment: Shipment, *, at: datetime) -> set[str]:
+    """The staff who wrote here, internal notes too, and the shipment's owner (R8.3), by public id."""
+    wrote = _known(shipment, internal=True).filter(is_from_staff=True).values_list("author", flat=True)
+    return {*wrote, Owners(at).next_after("", shipment).public_id} - {""}
+
+
+def staff_people() -> list[Person]:
+    """The operator's active people, read in the operator's scope."""
     with as_tenant(OPERATOR_ID):
         rows = Member.objects.filter(is_active=True).order_by("name", "pk")
-        rows = rows if only is None else rows.filter(public_id__in=only)
         return [Person(m.public_id, m.name, True) for m in rows]

@@ -39,7 +39,7 @@ class Comments(OneShipment):
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """Puts it on record; the thread comes back, with what was refused at its field."""
         found = self.dossier(public_id)
-        people = people_of(found.shipment, reader=self.member, at=self.at)
+        people = people_of(found.shipment, reader=self.member)
         form = CommentForm(request.POST, people=people, is_staff=self.member.is_staff, me=self.member.public_id)
         if form.is_valid():
             try:

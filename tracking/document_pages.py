@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -51,7 +52,8 @@ def listed(found: Dossier, documents: Sequence[Document], url: FileUrl, act: Cal
     list[dict[str, Any]]
 ):  # fmt: skip
     """Every version, newest first."""
-    newest = {d.pk for d in current(documents)}
+    several = Counter((d.kind, d.is_internal) for d in documents)
+    newest = {d.pk for d in current(documents) if several[d.kind, d.is_internal] > 1}
     return [
         {**_row(d, found.zone, url), "is_newest": d.pk in newest, **(act(d) if d.withdrawn_at is None else {})}
         for d in documents
@@ -78,7 +80,11 @@ def missing_words(found: Dossier, here: Sequence[Document], now: datetime) -> li
     """Each needed document that is not here, late ones first; `late` where its milestone has come or passed."""
     kinds = {d.kind for d in here}
     gaps = papers.missing(found.journey, kinds, final=found.final, when=lambda m: _when(found, m), now=now)
-    return [{"text": _missing(found, gap), "late": gap.is_late} for gap in sorted(gaps, key=lambda g: not g.is_late)]
+    return [
+        {"text": _missing(found, gap), "late": gap.is_late, "kind": gap.one_of[0].value,
+         "name": str(LABELS[gap.one_of[0]])}
+        for gap in sorted(gaps, key=lambda g: not g.is_late)
+    ]  # fmt: skip
 
 
 def _seen(found: Dossier, milestone: Milestone) -> Heard | None:

@@ -89,10 +89,9 @@ def safe_name(name: str, kind: FileKind, *, otherwise: str) -> str:
     The ending is that of the kind: `invoice.exe` that is a PDF becomes `invoice.exe.pdf`.
     """
     last = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
-    seen = "".join(
-        c for c in last if unicodedata.category(c)[0] != "C" or c == "\t"
-    )  # controls, directions, surrogates
-    plain = " ".join(_UNSAFE.sub(" ", seen).split()).strip(". ")
+    # beyond what no file system takes: marks of direction, and all else that nobody sees
+    seen = "".join(c for c in _UNSAFE.sub(" ", last) if unicodedata.category(c)[0] != "C")
+    plain = " ".join(seen.split()).strip(". ")
     endings = (kind.ending, "jpeg") if kind is JPEG else (kind.ending,)
     for ending in endings:
         if plain.lower().endswith(f".{ending}"):

@@ -85,6 +85,7 @@ class ShipmentPage(OneShipment):
             "containers": pages.containers(found, of_boxes(found, self.at)),
             "documents": self._documents(found),
             "comments": comment_pages.panel(found, reader=self.member, at=self.at, url=self.url),
+            "free_url": reverse("ops:tracking_freedays", args=[self.account.public_id]) if self.member.is_staff else "",
             "changes_url": self.url("tracking:changes", public_id=public_id),
             "references": pages.references(found),
             "promise": pages.promise(found),

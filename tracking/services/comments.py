@@ -91,7 +91,7 @@ def comment_post(
     Shipment.objects.select_for_update(no_key=True).get(pk=shipment.pk)
     if Comment.objects.filter(shipment=shipment).count() >= MOST_COMMENTS:
         raise TooManyComments(most=MOST_COMMENTS)
-    people = people_of(shipment, reader=by, at=at)
+    people = people_of(shipment, reader=by)
     chosen = _chosen(people, text, named_ids)
     if internal and (others := [p.name for p in chosen if not p.is_staff]):
         raise NotForThem(names=", ".join(others))
@@ -163,7 +163,7 @@ def _tell(comment: Comment, chosen: Sequence[Person], *, at: datetime) -> None:
     if not comment.is_internal:
         _emit(comment, _side(comment, chosen, _account_others(comment), is_staff=False), is_staff=False, at=at)
     shipment = comment.shipment
-    known = staff_known(shipment, at=at, internal=True) if not comment.is_from_staff else _staff_wrote(comment)
+    known = staff_known(shipment, at=at) if not comment.is_from_staff else _staff_wrote(comment)
     side = _side(comment, chosen, known, is_staff=True)
     with_account = tenant_current()
     with as_tenant(OPERATOR_ID):

@@ -165,7 +165,7 @@
     const list = document.createElement("ul");
     Object.assign(list, { className: "mention-list", id: "mention-list" });
     list.setAttribute("role", "listbox");
-    list.setAttribute("aria-label", box.labels[0]?.textContent ?? "");
+    list.setAttribute("aria-label", box.dataset.people);
     hits.forEach((name, n) => {
       const item = document.createElement("li");
       Object.assign(item, { id: `mention-${n}`, textContent: name });
