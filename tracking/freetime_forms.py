@@ -40,7 +40,10 @@ _IN_YEARS: Final = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(
 class FreeTermForm(forms.Form):
     """One term. `known`: the places with a zone among those that the forms of a file name; asked when not given."""
 
-    kind = forms.ChoiceField(label=_("For"), choices=KINDS)
+    kind = forms.ChoiceField(
+        label=_("For"), choices=KINDS,
+        error_messages={"invalid_choice": _("This is neither DEMURRAGE nor DETENTION.")},
+    )  # fmt: skip
     place = forms.RegexField(
         r"^[A-Za-z0-9?._-]{1,16}$", label=_("Port or place"), help_text=_("UN/LOCODE, such as NLRTM."),
         error_messages={"invalid": _("This is no code of a place.")},
@@ -54,8 +57,12 @@ class FreeTermForm(forms.Form):
     start = forms.ChoiceField(
         label=_("First counted day"), choices=STARTS, initial=FreeTimeStart.NEXT_DAY.value,
         help_text=_("Of the discharge for demurrage, of the gate-out for detention."),
+        error_messages={"invalid_choice": _("This is neither NEXT_DAY nor EVENT_DAY.")},
     )  # fmt: skip
-    days = forms.ChoiceField(label=_("Counted are"), choices=DAYS, initial="CALENDAR")
+    days = forms.ChoiceField(
+        label=_("Counted are"), choices=DAYS, initial="CALENDAR",
+        error_messages={"invalid_choice": _("This is neither CALENDAR nor WORKING.")},
+    )  # fmt: skip
     holidays = forms.CharField(
         label=_("Holidays"), required=False, widget=forms.Textarea(attrs={"rows": 2}), max_length=8_000,
         help_text=_("Days as 2026-12-25, with blanks or commas between them. Not counted with working days."),

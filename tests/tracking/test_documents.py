@@ -168,6 +168,11 @@ def test_a_shipment_has_room_for_so_many(acme, monkeypatch) -> None:
     add(ship, acme.member)
     with pytest.raises(TooManyDocuments):
         add(ship, acme.member, body=PDF + b"2")
+    monkeypatch.undo()
+    monkeypatch.setattr(documents, "MOST_MB", 1)
+    add(ship, acme.member, body=PDF + b" " * 600_000)
+    with pytest.raises(TooManyDocuments, match="1 MB together"):
+        add(ship, acme.member, body=PDF + b"-" * 600_000)
 
 
 # --- who reads them ---

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Count, Max, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +28,7 @@ from tracking.services.exceptions import NoteNeeded
 MOST_DOCUMENT_MB: Final = 10
 MOST_DOCUMENT_BYTES: Final = MOST_DOCUMENT_MB * 1024 * 1024
 MOST_DOCUMENTS: Final = 200  # of one shipment
+MOST_MB: Final = 200  # of all of them together
 _LONGEST_SIDE: Final = 5_000  # pixels of a scan: A4 at 400 dots an inch and a little more
 
 
@@ -49,7 +50,7 @@ class TooManyDocuments(PortalError):
     """A shipment has room for so many."""
 
     code, status = "too_many_documents", 409
-    message = _("A shipment has room for %(most)d documents.")
+    message = _("A shipment has room for %(most)d documents of %(megabytes)d MB together.")
 
 
 class DocumentWithdrawn(PortalError):
@@ -73,8 +74,9 @@ def document_add(
     file, kept = _checked(shown, body)
     Shipment.objects.select_for_update(no_key=True).get(pk=shipment.pk)
     own = Document.objects.filter(shipment=shipment)
-    if own.count() >= MOST_DOCUMENTS:
-        raise TooManyDocuments(most=MOST_DOCUMENTS)
+    held = own.aggregate(count=Count("pk"), size=Sum("size"))
+    if held["count"] >= MOST_DOCUMENTS or (held["size"] or 0) + len(kept) > MOST_MB * 1024 * 1024:
+        raise TooManyDocuments(most=MOST_DOCUMENTS, megabytes=MOST_MB)
     digest = ids.digest(kept)
     alike = own.filter(kind=kind, is_internal=internal, withdrawn_at__isnull=True)
     known = alike.filter(sha256=digest).first()
