@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Member
 from tracking.mentions import Person
-from tracking.models import Comment, CommentWithdrawal, Shipment
+from tracking.models import Comment, CommentWithdrawal, Follow, Shipment
 from tracking.owners import Owners
 
 COMMENTS_PAGE = 20
@@ -71,6 +71,11 @@ def _answered(shipment: Shipment) -> list[Person]:
     rows = _known(shipment, internal=False).filter(is_from_staff=True).order_by("pk")
     found = dict(rows.values_list("author", "author_name"))
     return [Person(author, name, True) for author, name in found.items()]
+
+
+def followers_of(shipment: Shipment) -> set[str]:
+    """The account's people who follow the shipment, by public id."""
+    return set(Follow.objects.filter(shipment=shipment).values_list("member__public_id", flat=True))
 
 
 def staff_known(shipment: Shipment, *, at: datetime) -> set[str]:

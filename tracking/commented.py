@@ -1,6 +1,6 @@
-"""What is told of comments on a shipment: to who is named, to who takes part, to the desk. Plain values.
+"""What is told of comments and documents of a shipment: to who is named, to who takes part, to the desk. Plain values.
 
-Facts about internal notes are emitted in the operator's scope, never in the account's.
+Facts about what is internal are emitted in the operator's scope, never in the account's.
 """
 
 from __future__ import annotations
@@ -73,3 +73,31 @@ class CustomerWrote(CommentFact):
     def example(cls) -> CustomerWrote:
         """A first question."""
         return cls(**cls.values())
+
+
+@fact("tracking.document_added", audience=Audience.MEMBERS)
+class DocumentAdded(Fact):
+    """A document came to a shipment that these people follow, own or wrote on."""
+
+    document: str  # public id
+    reference: str
+    account: str  # its name, for the staff; empty for the account's own people
+    author: str
+    kind: str  # a papers.PaperKind
+    version: int
+    path: str
+    members: list[str]  # public ids of those of this scope
+
+    @property
+    def object_key(self) -> str:
+        """Once for each version."""
+        return self.document
+
+    @classmethod
+    def example(cls) -> DocumentAdded:
+        """A bill of lading."""
+        return cls(
+            occurred_at=datetime(2026, 3, 12, 9, 30, tzinfo=UTC), document="abcdefghjk0123456789",
+            reference="MRD-2026-00417", account="", author="Olga Visser", kind="BILL_OF_LADING", version=2,
+            path="/shipments/0123456789abcdefghjk/documents", members=["0123456789abcdefghjk"],
+        )  # fmt: skip

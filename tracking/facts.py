@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.lib.facts import Audience, Fact, fact
-from tracking.commented import CommentPosted, CustomerWrote, Mentioned
+from tracking.commented import CommentPosted, CustomerWrote, DocumentAdded, Mentioned
 
 
 @fact("tracking.milestone_reached", audience=Audience.FOLLOWERS, entitlement="milestone_emails")
@@ -329,6 +329,7 @@ __all__ = [
     "CommentPosted",
     "CustomerWrote",
     "DerivationDiffered",
+    "DocumentAdded",
     "EtaChanged",
     "ExceptionCleared",
     "ExceptionFact",

@@ -33,6 +33,9 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "tracking.comment_posted": (
         _("Comments on shipments of mine"), _("Those that I follow or look after, or have written on."),
     ),
+    "tracking.document_added": (
+        _("Documents of shipments of mine"), _("A new one, or a new version, on those that I follow or look after."),
+    ),
     "tracking.customer_wrote": (
         _("A customer asks, and nobody is at it"), _("A comment on a shipment that nobody of the desk owns yet."),
     ),

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
 from portal.lib import clock
+from portal.outbox.models import OutboxRow
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Role
 from tests import cast
@@ -28,10 +29,12 @@ from tracking.services import (
     FileKnown,
     FileRefused,
     TooManyDocuments,
+    comment_post,
     document_add,
     document_show,
     document_withdraw,
     documents,
+    shipments_follow,
 )
 from tracking.types import FinalMilestone, Milestone, Mode
 
@@ -231,6 +234,33 @@ def test_documents_of_another_account_are_not_there(acme, globex) -> None:
     for path in (f"/shipments/{theirs.public_id}/documents", f"/shipments/{ours.public_id}/documents/{made.public_id}"):
         assert client.get(path).status_code == 404
     assert client.post(f"/shipments/{theirs.public_id}/documents", {}).status_code == 404
+
+
+def told(document: Document) -> dict[str, set[str]]:
+    """side -> the members that a fact about the document names."""
+    found = {}
+    for tenant_id, side in ((document.tenant_id, "account"), (OPERATOR_ID, "desk")):
+        with as_tenant(tenant_id):
+            for row in OutboxRow.objects.filter(name="tracking.document_added", payload__document=document.public_id):
+                found[side] = set(row.payload["members"])
+    return found
+
+
+def test_followers_hear_of_what_they_may_read_and_the_desk_of_what_a_customer_brings(acme) -> None:
+    ship, olga = shipment(acme), staff()
+    with as_tenant(acme.pk):
+        shipments_follow(member=acme.member, shipments=[ship.pk], at=NOW)
+    assert told(add(ship, olga)) == {"account": {acme.member.public_id}}
+    assert told(add(ship, acme.member, body=PDF + b"own")) == {}, "not the one who brought it; nobody looks after it"
+    with as_tenant(acme.pk):
+        comment_post(shipment=ship, text="A note.", by=olga, at=NOW, is_internal=True)
+    theirs = add(ship, acme.manager, body=PDF + b"theirs")
+    assert told(theirs) == {"account": {acme.member.public_id}, "desk": {olga.public_id}}
+    kept = add(ship, olga, body=PDF + b"kept", is_internal=True)
+    assert told(kept) == {}
+    with as_tenant(acme.pk):
+        document_show(shipment=ship, public_id=kept.public_id, by=olga, at=NOW)
+    assert told(kept) == {"account": {acme.member.public_id}}
 
 
 # --- withdrawn ---

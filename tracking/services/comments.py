@@ -20,10 +20,10 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Member
 from portal.tenancy.selectors import tenant_current
 from portal.tenancy.services import audit
-from tracking.comment_reads import comment_known, people_of, staff_known
+from tracking.comment_reads import comment_known, followers_of, people_of, staff_known
 from tracking.facts import CommentPosted, CustomerWrote, Mentioned
 from tracking.mentions import Person, named
-from tracking.models import Comment, CommentWithdrawal, Follow, Shipment
+from tracking.models import Comment, CommentWithdrawal, Shipment
 from tracking.services.exceptions import NoteNeeded
 
 TAKE_BACK: Final = timedelta(minutes=15)
@@ -183,9 +183,8 @@ def _side(comment: Comment, chosen: Sequence[Person], known: set[str], *, is_sta
 
 def _account_others(comment: Comment) -> set[str]:
     """The account's people who follow the shipment or wrote here."""
-    follow = Follow.objects.filter(shipment=comment.shipment).values_list("member__public_id", flat=True)
     wrote = Comment.objects.filter(shipment=comment.shipment, is_from_staff=False).values_list("author", flat=True)
-    return {*follow, *wrote}
+    return {*followers_of(comment.shipment), *wrote}
 
 
 def _staff_wrote(comment: Comment) -> set[str]:

@@ -16,9 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.lib import ids
 from portal.lib.errors import NotFound, PortalError
+from portal.outbox.services import emit
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Member
+from portal.tenancy.selectors import tenant_current
 from portal.tenancy.services import audit
+from tracking.comment_reads import followers_of, staff_known
+from tracking.facts import DocumentAdded
 from tracking.filekinds import DAMAGED, EMPTY, FileKind, kind_of, safe_name
 from tracking.models import Document, DocumentFile, Shipment
 from tracking.papers import LABELS, PaperKind
@@ -90,6 +94,8 @@ def document_add(
     )  # fmt: skip
     DocumentFile.objects.create(document=made, body=kept)
     _record("document.added", made, by=by, at=at)
+    if not internal:
+        _tell(made, by=by, at=at)
     return made
 
 
@@ -145,6 +151,7 @@ def document_show(*, shipment: Shipment, public_id: str, by: Member, at: datetim
     found.is_internal, found.shown_at = False, at
     found.save(update_fields=["is_internal", "version", "shown_at"])
     _record("document.shown", found, by=by, at=at)
+    _tell(found, by=by, at=at)
     return found
 
 
@@ -161,6 +168,23 @@ def document_withdraw(*, shipment: Shipment, public_id: str, why: str, by: Membe
     found.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_why"])
     _record("document.withdrawn", found, by=by, at=at, why=found.withdrawn_why)
     return found
+
+
+def _tell(document: Document, *, by: Member, at: datetime) -> None:
+    """Who follows the shipment hears of it; of what a customer brings also the staff who look after it."""
+    shipment, account = document.shipment, tenant_current()
+    path = f"/shipments/{shipment.public_id}/documents"
+    about = {
+        "occurred_at": at, "document": document.public_id, "reference": shipment.ref, "author": by.name,
+        "kind": document.kind, "version": document.version,
+    }  # fmt: skip
+    if members := sorted(followers_of(shipment) - {by.public_id}):
+        emit(DocumentAdded(members=members, account="", path=path, **about), at=at)
+    if not by.is_staff and (members := sorted(staff_known(shipment, at=at))):
+        with as_tenant(OPERATOR_ID):
+            emit(DocumentAdded(
+                members=members, account=account.name, path=f"/ops/accounts/{account.public_id}{path}", **about
+            ), at=at)  # fmt: skip
 
 
 def _record(action: str, document: Document, *, by: Member, at: datetime, **more: Any) -> None:
