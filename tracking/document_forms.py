@@ -10,9 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from tracking.filekinds import ACCEPT
 from tracking.papers import LABELS, PaperKind
 
-_READERS: Final = (
-    ("", _("the customer and us")), ("internal", _("only us: an internal document")),
-)  # fmt: skip
+_READERS: Final = (("customer", _("the customer and we")), ("internal", _("only we: an internal document")))
 
 
 class DocumentForm(forms.Form):
@@ -24,8 +22,9 @@ class DocumentForm(forms.Form):
         help_text=_("PDF, PNG, JPEG, Word or Excel, at most 10 MB. A further one of its kind is its next version."),
     )  # fmt: skip
     note = forms.CharField(label=_("Note"), max_length=200, required=False, strip=True)
+    # nothing is chosen beforehand: whichever it were, somebody in a hurry would be wrong
     readers = forms.ChoiceField(
-        label=_("Who reads it"), choices=_READERS, required=False,
+        label=_("Who reads it"), choices=_READERS, widget=forms.RadioSelect,
         help_text=_("An internal one can be shown to the customer later; what was shown stays shown."),
     )  # fmt: skip
 

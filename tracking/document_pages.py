@@ -19,6 +19,7 @@ from tracking.document_reads import current
 from tracking.dossier import Dossier
 from tracking.effective import Heard
 from tracking.filekinds import BY_CONTENT_TYPE
+from tracking.milestones import chain
 from tracking.models import Document
 from tracking.papers import LABELS, PaperKind
 from tracking.types import Milestone, Precision
@@ -95,8 +96,12 @@ def _seen(found: Dossier, milestone: Milestone) -> Heard | None:
 
 
 def _when(found: Dossier, milestone: Milestone) -> tuple[datetime | None, bool]:
+    """Its time, and whether it has come: also when only what comes after it was heard."""
     best = _seen(found, milestone)
-    return (best.time if best else None), best is not None and bool(found.facts.reached(milestone))
+    order = chain(found.journey.final, found.journey.mode, found.journey.load)
+    later = order[order.index(milestone) :] if milestone in order else (milestone,)
+    seen = [m for m in later if found.core is None or m in found.core]
+    return (best.time if best else None), any(found.facts.reached(m) for m in seen)
 
 
 def _missing(found: Dossier, gap: papers.Missing) -> SafeString:

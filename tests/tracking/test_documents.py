@@ -18,7 +18,7 @@ from portal.tenancy.models import AuditEntry, Role
 from tests import cast
 from tests.apiworld import key_of
 from tests.doors import client_of
-from tests.tracking.messages import shipment, source, take, vessel
+from tests.tracking.messages import equipment, number_of, shipment, source, take, vessel
 from tests.tracking.pages import journey, tiered
 from tests.tracking.sightings import journey as trip
 from tracking.filekinds import FileKind, kind_of, safe_name
@@ -222,6 +222,17 @@ def test_an_internal_document_is_shown_as_the_next_version_of_what_the_customer_
     assert "showed Packing list, version 2 to the customer" in page
 
 
+def test_the_staff_say_who_reads_it(acme) -> None:
+    ship = shipment(acme)
+    desk, path = client_of(staff()), f"/ops/accounts/{acme.tenant.public_id}/shipments/{ship.public_id}/documents"
+    unsaid = desk.post(path, {"kind": "OTHER", "file": SimpleUploadedFile("a.pdf", PDF)})
+    assert (unsaid.status_code, "field-error" in unsaid.content.decode()) == (422, True)
+    desk.post(path, {"kind": "OTHER", "file": SimpleUploadedFile("a.pdf", PDF), "readers": "internal"})
+    desk.post(path, {"kind": "OTHER", "file": SimpleUploadedFile("a.pdf", PDF), "readers": "customer"})
+    with as_tenant(acme.pk):
+        assert list(Document.objects.order_by("pk").values_list("is_internal", flat=True)) == [True, False]
+
+
 def test_what_a_customer_brings_is_never_internal(acme) -> None:
     assert add(shipment(acme), acme.member, is_internal=True).is_internal is False
 
@@ -343,11 +354,24 @@ def test_a_refused_file_is_said_at_its_field_and_the_choice_is_kept(acme) -> Non
     assert client.post(path, {"kind": "PACKING_LIST"}).status_code == 422
 
 
+def late(account: cast.Account, ship: Shipment) -> int:
+    """How many documents its page calls late."""
+    with clock.set_to(NOW):
+        page = client_of(account.member).get(f"/shipments/{ship.public_id}/documents").content.decode()
+    return page.count("Missing:")
+
+
 def test_a_vessel_that_arrived_makes_the_bill_late(acme) -> None:
     ship = shipment(acme)
     with as_tenant(acme.pk):
         booking = ship.references.get(kind="BOOKING").written
     take(source(), [vessel("ARRI", booking, "2026-03-10T10:00:00+01:00", place="NLRTM")], at=NOW)
-    with clock.set_to(NOW):
-        page = client_of(acme.member).get(f"/shipments/{ship.public_id}/documents").content.decode()
-    assert page.count("Missing:") == 3
+    assert late(acme, ship) == 3
+
+
+@pytest.mark.req("R5.1")
+def test_so_does_what_can_only_come_after_it_for_whoever_may_know(acme, globex) -> None:
+    for account, count in ((tiered(acme, "PRIORITY"), 3), (globex, 0)):
+        ship = shipment(account)
+        take(source(), [equipment("DISC", number_of(ship), "2026-03-11T10:00:00+01:00", place="NLRTM")], at=NOW)
+        assert late(account, ship) == count
