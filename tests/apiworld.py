@@ -23,7 +23,8 @@ from tests.tiers import world as promises
 from tests.tracking.messages import shipment, source, take, vessel
 from tests.tracking.pages import journey, many
 from tracking.models import ExceptionCase
-from tracking.services import exception_comment
+from tracking.papers import PaperKind
+from tracking.services import comment_post, document_add, exception_comment
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
 
@@ -56,6 +57,7 @@ class ApiAccount:
     credit: str
     exception: str
     endpoint: str
+    document: str
     marks: tuple[str, ...]  # texts that no other account may read
 
     @property
@@ -76,6 +78,8 @@ class ApiAccount:
             found["public_id"] = self.endpoint
         if operation == "shipment_event":
             found["number"] = 1
+        if operation == "shipment_document_file":
+            found["document"] = self.document
         if operation == "snapshot_file":
             found["name"] = "facts.csv"
         return found
@@ -115,6 +119,10 @@ def build(code: str) -> ApiAccount:
     account = cast.account(code)
     promises.premium(account)
     made = journey(account, source())
+    with as_tenant(account.pk):
+        words = {"shipment": made, "by": account.manager, "at": NOW}
+        pdf = document_add(kind=PaperKind.BILL_OF_LADING, name="HBL.pdf", body=b"%PDF-1.7 bill", **words)
+        comment_post(text=f"Please deliver {made.ref} on Friday morning.", **words)
     many(account, 12, undated=2)
     promises.agree(account)
     units = promises.month(account, on_time=17, late=3)
@@ -128,5 +136,5 @@ def build(code: str) -> ApiAccount:
     )  # fmt: skip
     return ApiAccount(
         account, key_of(account), shipment=made.public_id, snapshot=snapshot.public_id, credit=line.public_id,
-        exception=case.public_id, endpoint=hook, marks=marks,
+        exception=case.public_id, endpoint=hook, document=pdf.public_id, marks=marks,
     )  # fmt: skip

@@ -232,7 +232,8 @@ def _derived(
     _state(shipment, facts, around)
     plan = around.plans.get(shipment.pk, NO_PLAN)
     way = itinerary_of(listed, journey, plan.newest, as_of=as_of)
-    cases.judge(shipment, facts, journey, way, plan, sightings=listed, at=as_of)
+    zone = around.zone(journey.pod or "")
+    cases.judge(shipment, facts, journey, way, plan, sightings=listed, at=as_of, pod_zone=zone)
     return _milestone_rows(shipment, facts), itinerary_rows(shipment, way)
 
 

@@ -1,7 +1,6 @@
 """The rules of 8.1: what is wrong, or was, with one shipment as known at an instant.
 
-Pure: the same sightings give the same findings in any order. The record holds no free time, so the second half of
-LONG_DWELL (last free day within 48 h) is not judged. What ships and connections do is judged in voyages.py.
+Pure: the same sightings give the same findings in any order. What ships and connections do is judged in voyages.py.
 """
 
 from __future__ import annotations
@@ -27,9 +26,11 @@ from tracking.exceptions import (
     merged,
     weighed,
 )
+from tracking.freetime import demurrage, is_import, warned_at
 from tracking.milestones import ContainerFacts, bind
 from tracking.risk import episodes
 from tracking.types import Classifier, Load, Milestone, Mode, Sighting
+from tracking.visits import Stay
 from tracking.voyages import connections, port_changes
 
 _M = Milestone
@@ -238,30 +239,49 @@ def _failed_attempts(s: Situation, told: Findings) -> None:
 
 
 def _long_stays(s: Situation, told: Findings) -> None:
-    """LONG_DWELL: an open visit is older than the P90 of the tenant's own visits there by more than 24 h.
+    """LONG_DWELL: an open visit is older than the P90 of the tenant's own visits there by more than 24 h, or the last
+    free day of its box ends within 48 h.
 
     Once open it lasts until the last such box has left, though the P90 moves meanwhile.
     """
     nodes: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for stay in s.stays:
-        tenths = s.p90_tenths.get((stay.place, stay.facility, stay.entry_code))
-        if stay.exit_at is not None or tenths is None or s.ends_at is not None:
+        if stay.exit_at is not None or s.ends_at is not None:
             continue
-        crossed = stay.entry_at + timedelta(microseconds=tenths * 100_000) + s.limits.long_dwell_hours * HOUR
-        if s.at > crossed:
-            nodes[stay.place, stay.facility].append((crossed, None))
-        else:
-            told.looks.append(crossed + MOMENT)
+        for crossed in _too_long(s, stay):
+            if s.at > crossed:
+                nodes[stay.place, stay.facility].append((crossed, None))
+            else:
+                told.looks.append(crossed + MOMENT)
     for (code, node, occurrence), start in s.standing.items():
         if code == Code.LONG_DWELL:
             place, facility = occurrence, node if node != occurrence else ""
             nodes[place, facility] = _standing(s, place, facility, start)
     for (place, facility), spans in sorted(nodes.items()):
         start, end = merged(spans)[0]
+        about = {"place": place, "facility": facility, **_free_until(s, place, facility)}
         told.found.append(
             Found(code=Code.LONG_DWELL, node=facility or place, occurrence=place, started_at=start, cleared_at=end,
-                  about={"place": place, "facility": facility})
+                  about=about)
         )  # fmt: skip
+
+
+def _too_long(s: Situation, stay: Stay) -> Iterator[datetime]:
+    """From when on an open visit counts as long, by each of the two measures that is known of it."""
+    tenths = s.p90_tenths.get((stay.place, stay.facility, stay.entry_code))
+    if tenths is not None:
+        yield stay.entry_at + timedelta(microseconds=tenths * 100_000) + s.limits.long_dwell_hours * HOUR
+    clock = demurrage(stay, s.terms, s.pod_zone) if is_import(stay, s.journey.pod) else None
+    if clock is not None:
+        yield warned_at(clock, stay, s.pod_zone, hours=s.limits.free_day_hours)
+
+
+def _free_until(s: Situation, place: str, facility: str) -> dict[str, str]:
+    """The first last free day among the boxes that still stand there, where terms are known."""
+    here = [v for v in s.stays if (v.place, v.facility) == (place, facility) and v.exit_at is None]
+    clocks = (demurrage(v, s.terms, s.pod_zone) for v in here if is_import(v, s.journey.pod))
+    first = min((c.last_free for c in clocks if c is not None), default=None)
+    return {} if first is None else {"last_free_day": first.isoformat()}
 
 
 def _standing(s: Situation, place: str, facility: str, start: datetime) -> list[Span]:

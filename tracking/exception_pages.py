@@ -6,7 +6,7 @@ Words and shapes only; what is asked and decided stands in exception_views.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -155,6 +155,7 @@ def details(case: ExceptionCase, zone: ZoneInfo, name_of: Callable[[str], str]) 
         (_("Milestone"), wording.milestone(about["milestone"]) if about.get("milestone") else ""),
         (_("Booked"), _booked(case, name_of)), (_("Booked departure"), instant("departure")),
         (_("Goes with"), about.get("new", "")),
+        (_("Last free day"), time_at(date.fromisoformat(about["last_free_day"])) if about.get("last_free_day") else ""),
         (_("Longer than"), wording.hours(int(about["limit_hours"])) if about.get("limit_hours") else ""),
     ]  # fmt: skip
     return [{"label": label, "value": value} for label, value in said if value]

@@ -34,6 +34,7 @@ from tracking.exceptions import (
     Situation,
 )
 from tracking.facts import ExceptionCleared, ExceptionRaised, ExceptionWorsened
+from tracking.freetime_reads import free_terms
 from tracking.itinerary import Itinerary, Plan
 from tracking.milestones import ShipmentFacts
 from tracking.models import CaseState, ExceptionCase, ExceptionStep, Shipment, StepKind
@@ -74,10 +75,10 @@ class _Judged:
 
 
 class Casebook:
-    """The cases of some shipments: as stored, and as they should be. Three queries when made, few to write."""
+    """The cases of some shipments: as stored, and as they should be. Four queries when made, few to write."""
 
     def __init__(self, shipments: Sequence[Shipment]) -> None:
-        self.limits, self.p90 = thresholds(), p90_of_visits()
+        self.limits, self.p90, self.terms = thresholds(), p90_of_visits(), free_terms()
         self.stored: dict[int, dict[Key, dict[str, Any]]] = defaultdict(dict)
         rows = ExceptionCase.objects.filter(shipment_id__in=[s.pk for s in shipments])
         for row in rows.values("id", "shipment_id", *_KEPT):
@@ -86,7 +87,7 @@ class Casebook:
 
     def judge(
         self, shipment: Shipment, facts: ShipmentFacts, journey: Journey, way: Itinerary, plan: Plan, *,
-        sightings: Sequence[Sighting], at: datetime,
+        sightings: Sequence[Sighting], at: datetime, pod_zone: ZoneInfo,
     ) -> None:  # fmt: skip
         """Works out what is wrong with a shipment, and sets when to look at it again; stores nothing."""
         standing = {
@@ -99,7 +100,7 @@ class Casebook:
             heard=sorted({s.recorded_at for s in sightings}), booked=plan.booked, legs=way.legs,
             stays=way.stays.visits, moves=way.moves, due_at=shipment.due_at, confirmed_at=shipment.confirmed_at,
             cutoff_at=shipment.cutoff_at, cancelled_at=shipment.cancelled_at, p90_tenths=self.p90, standing=standing,
-            limits=self.limits,
+            limits=self.limits, terms=self.terms, pod_zone=pod_zone,
         ))  # fmt: skip
         shipment.look_at = found.next_look(at)
         self.judged.append(_Judged(shipment, found, _calls(way, journey, facts)))

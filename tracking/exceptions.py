@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from tracking.estimates import Estimate
+from tracking.freetime import Term
 from tracking.legs import LegFacts, PlannedLeg
 from tracking.milestones import ShipmentFacts
 from tracking.risk import Delay, RiskLimits
@@ -20,6 +22,7 @@ from tracking.visits import Stay
 
 MOMENT: Final = timedelta(microseconds=1)  # strictly beyond a limit begins here
 HOUR: Final = timedelta(hours=1)
+_UTC: Final = ZoneInfo("UTC")
 
 
 class Code(StrEnum):
@@ -80,6 +83,7 @@ class Thresholds:
     stale_at_terminal_hours: int = 48
     stale_after_gate_out_hours: int = 72
     long_dwell_hours: int = 24
+    free_day_hours: int = 48
     risk_raise_hours: int = 24
     risk_clear_hours: int = 12
     eval_minutes: int = 30
@@ -146,6 +150,8 @@ class Situation:
     cutoff_at: datetime | None = None
     cancelled_at: datetime | None = None
     p90_tenths: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # (place, facility, entry) -> 1/10 s
+    terms: Sequence[Term] = ()  # what was agreed on free days
+    pod_zone: ZoneInfo = _UTC  # in which they are counted
     standing: Mapping[Key, datetime] = field(default_factory=dict)  # open cases with their start
     limits: Thresholds = field(default_factory=Thresholds)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.lib.facts import Audience, Fact, fact
+from tracking.commented import CommentPosted, CustomerWrote, DocumentAdded, Mentioned
 
 
 @fact("tracking.milestone_reached", audience=Audience.FOLLOWERS, entitlement="milestone_emails")
@@ -322,3 +323,24 @@ class ExportReady(Fact):
         """A large list."""
         return cls(occurred_at=datetime(2026, 3, 12, 9, 40, tzinfo=UTC), export="0123456789abcdefghjk", rows=48_211,
                    email="mara@example.com", path="/shipments/exports/0123456789abcdefghjk")  # fmt: skip
+
+
+__all__ = [
+    "CommentPosted",
+    "CustomerWrote",
+    "DerivationDiffered",
+    "DocumentAdded",
+    "EtaChanged",
+    "ExceptionCleared",
+    "ExceptionFact",
+    "ExceptionRaised",
+    "ExceptionWorsened",
+    "ExceptionsGrouped",
+    "ExportReady",
+    "Mentioned",
+    "MilestoneChanged",
+    "MilestoneReached",
+    "SourceHeardAgain",
+    "SourceSilent",
+    "SubscriptionEnded",
+]

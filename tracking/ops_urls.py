@@ -8,10 +8,14 @@ from django.urls.converters import StringConverter
 from tracking import (
     bench_views,
     booking_views,
+    change_views,
     code_views,
+    comment_views,
+    document_views,
     entry_views,
     exception_views,
     export_views,
+    freetime_views,
     list_views,
     livemap_views,
     ops_views,
@@ -36,6 +40,7 @@ class _AnyCode(StringConverter):
 register_converter(_AnyCode, "anycode")
 
 _ACCOUNT = "accounts/<str:account>/shipments"
+_FREE = "accounts/<str:account>/free-days"
 _ITEM = "quarantine/<str:public_id>"
 _CASE = "exceptions/<str:public_id>"
 _SOURCE = "sources/<str:source>"
@@ -125,4 +130,33 @@ urlpatterns = [
         entry_views.EvidenceFile.as_view(),
         name="tracking_evidence",
     ),
+    path(f"{_ACCOUNT}/<str:public_id>/documents", document_views.Documents.as_view(), name="tracking_documents"),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/documents/<str:document>",
+        document_views.DocumentDownload.as_view(),
+        name="tracking_document",
+    ),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/documents/<str:document>/show",
+        document_views.DocumentShow.as_view(),
+        name="tracking_document_show",
+    ),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/documents/<str:document>/withdraw",
+        document_views.DocumentWithdraw.as_view(),
+        name="tracking_document_withdraw",
+    ),
+    path(f"{_ACCOUNT}/<str:public_id>/comments", comment_views.Comments.as_view(), name="tracking_comments"),
+    path(
+        f"{_ACCOUNT}/<str:public_id>/comments/<str:comment>/withdraw",
+        comment_views.CommentWithdraw.as_view(),
+        name="tracking_comment_withdraw",
+    ),
+    path(f"{_ACCOUNT}/<str:public_id>/changes", change_views.Changes.as_view(), name="tracking_changes"),
+    path(_FREE, freetime_views.FreeDays.as_view(), name="tracking_freedays"),
+    path(f"{_FREE}.csv", freetime_views.FreeDaysCsv.as_view(), name="tracking_freedays_csv"),
+    path(f"{_FREE}/new", freetime_views.FreeTermNew.as_view(), name="tracking_freedays_new"),
+    path(f"{_FREE}/import", freetime_views.FreeDaysImport.as_view(), name="tracking_freedays_import"),
+    path(f"{_FREE}/<str:public_id>", freetime_views.FreeTermPage.as_view(), name="tracking_freedays_term"),
+    path(f"{_FREE}/<str:public_id>/remove", freetime_views.FreeTermRemove.as_view(), name="tracking_freedays_remove"),
 ]

@@ -22,6 +22,7 @@ from tracking import shapes
 from tracking.calls import point_of, points_of, whereabouts_of
 from tracking.dossier import Dossier, dossier, eta_history, event_row
 from tracking.filters import ShipmentFilter, Terms
+from tracking.models import Shipment as ShipmentRecord
 from tracking.search import search
 from tracking.selectors import CORE, beside, shipment_page, shipment_row
 from tracking.standing import Standing
@@ -54,6 +55,14 @@ _FILTERS = (
     Parameter(name="unheard", says="Only those with a milestone that was expected and is not heard of.", flag=True,
               usual=False, example="true"),
 )  # fmt: skip
+
+
+def shipment_of(public_id: str) -> ShipmentRecord:
+    """The account's shipment; raises NotFound, for another's too (T6)."""
+    found = ShipmentRecord.objects.filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 class ShipmentApi(ApiView):

@@ -5,7 +5,7 @@ Shapes a Dossier into the context of tracking/shipment.html; asks nothing of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -302,14 +302,14 @@ def missing(found: Dossier) -> list[SafeString]:
     return [missing_text(found, s) for s in found.steps if s.kind == StepKind.MISSING and s.milestone is not None]
 
 
-def containers(found: Dossier) -> list[dict[str, Any]]:
-    """Each container with where it is; a replaced one says so."""
+def containers(found: Dossier, free: Mapping[str, list[dict[str, Any]]] | None = None) -> list[dict[str, Any]]:
+    """Each container with where it is; a replaced one says so. `free`: its free time in words, by number."""
     by_name = {c.container: c for c in found.facts.containers}
     order = chain(found.journey.final, found.journey.mode, found.journey.load)
     seen = [m for m in order if found.core is None or m in found.core]
     shown = []
     for box in found.containers:
-        entry: dict[str, Any] = {"number": box.number}
+        entry: dict[str, Any] = {"number": box.number, "free": (free or {}).get(box.number, [])}
         if box.removed_at is not None:
             entry["status"] = {"tone": "neutral", "label": _("Replaced")}
         part = by_name.get(box.number)

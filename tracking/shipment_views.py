@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from portal.lib.errors import NotFound
 from portal.tenancy.models import Role
 from portal.web.templatetags.ui import time_at
-from tracking import eta_pages, map_pages, wording
+from tracking import comment_pages, document_pages, eta_pages, map_pages, wording
 from tracking import shipment_pages as pages
 from tracking.calls import points_of, whereabouts_of
+from tracking.document_reads import documents_of
 from tracking.dossier import Dossier, EventState, dossier, eta_history, event_row
 from tracking.exception_pages import of_shipment
 from tracking.exception_reads import cases_of
+from tracking.freetime_pages import of_boxes
 from tracking.freshness import feeds
 from tracking.milestones import bind
 from tracking.models import SightingRow
@@ -85,7 +87,11 @@ class ShipmentPage(OneShipment):
             "missing": pages.missing(found),
             "exceptions": self._exceptions(found),
             "heard_from": self._heard_from(found),
-            "containers": pages.containers(found),
+            "containers": pages.containers(found, of_boxes(found, self.at)),
+            "documents": self._documents(found),
+            "comments": comment_pages.panel(found, reader=self.member, at=self.at, url=self.url),
+            "free_url": reverse("ops:tracking_freedays", args=[self.account.public_id]) if self.member.is_staff else "",
+            "changes_url": self.url("tracking:changes", public_id=public_id),
             "references": pages.references(found),
             "promise": pages.promise(found),
             "eta": self._eta(found), "map": map_pages.card(found, codes, here, lines, now=self.at),
@@ -99,6 +105,16 @@ class ShipmentPage(OneShipment):
             return None
         url = reverse("tracking:follow", kwargs={"public_id": found.shipment.public_id})
         return {"url": url, "on": is_followed(found.shipment.pk, by=self.follower)}
+
+    def _documents(self, found: Dossier) -> dict[str, Any]:
+        """The newest of each kind, and what is missing."""
+        public_id = found.shipment.public_id
+        rows = documents_of(found.shipment, internal=self.member.is_staff)
+        card = document_pages.card(
+            found, rows, self.at, lambda d: self.url("tracking:document", public_id=public_id, document=d.public_id)
+        )
+        may_add = not self.member.is_staff or self.member.role in comment_pages.DESK
+        return {**card, "url": self.url("tracking:documents", public_id=public_id), "may_add": may_add}
 
     def _eta(self, found: Dossier) -> dict[str, Any]:
         """How the estimate moved, for those who see estimates as they come."""

@@ -38,6 +38,7 @@ def thresholds() -> Thresholds:
         stale_at_terminal_hours=int(own.get("stale_at_terminal_hours", _DEFAULTS.stale_at_terminal_hours)),
         stale_after_gate_out_hours=int(own.get("stale_after_gate_out_hours", _DEFAULTS.stale_after_gate_out_hours)),
         long_dwell_hours=int(own.get("long_dwell_hours", _DEFAULTS.long_dwell_hours)),
+        free_day_hours=int(own.get("free_day_hours", _DEFAULTS.free_day_hours)),
         risk_raise_hours=raised,
         risk_clear_hours=clear,
         eval_minutes=max(1, int(own.get("eval_minutes", _DEFAULTS.eval_minutes))),

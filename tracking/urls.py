@@ -7,7 +7,10 @@ from django.urls import path
 from tracking import (
     api,
     booking_api,
+    change_views,
+    comment_views,
     dcsa_views,
+    document_views,
     entry_views,
     exception_api,
     export_views,
@@ -18,6 +21,7 @@ from tracking import (
     saved_views,
     shipment_views,
     subscription_views,
+    talk_api,
     views,
 )
 
@@ -43,6 +47,17 @@ urlpatterns = [
     path("shipments/<str:public_id>/events", shipment_views.Events.as_view(), name="events"),
     path("shipments/<str:public_id>/events/<int:number>", shipment_views.Event.as_view(), name="event"),
     path("shipments/<str:public_id>/evidence/<str:evidence>", entry_views.EvidenceFile.as_view(), name="evidence"),
+    path("shipments/<str:public_id>/documents", document_views.Documents.as_view(), name="documents"),
+    path(
+        "shipments/<str:public_id>/documents/<str:document>", document_views.DocumentDownload.as_view(), name="document"
+    ),
+    path("shipments/<str:public_id>/comments", comment_views.Comments.as_view(), name="comments"),
+    path(
+        "shipments/<str:public_id>/comments/<str:comment>/withdraw",
+        comment_views.CommentWithdraw.as_view(),
+        name="comment_withdraw",
+    ),
+    path("shipments/<str:public_id>/changes", change_views.Changes.as_view(), name="changes"),
     path("ingest/<str:source>", api.IngestDoor.as_view(), name="ingest"),
     path("ingest/<str:source>/shipments", booking_api.BookingsDoor.as_view(), name="ingest_shipments"),
     path("ingest/<str:source>/messages/<str:public_id>", api.IngestMessage.as_view(), name="ingest_message"),
@@ -60,6 +75,13 @@ urlpatterns = [
     path("api/v1/shipments/<str:public_id>/events/<int:number>", read_api.Event.as_view(), name="api_event"),
     path("api/v1/exceptions", exception_api.Exceptions.as_view(), name="api_exceptions"),
     path("api/v1/exceptions/<str:public_id>", exception_api.ExceptionOne.as_view(), name="api_exception"),
+    path("api/v1/shipments/<str:public_id>/documents", talk_api.Documents.as_view(), name="api_documents"),
+    path(
+        "api/v1/shipments/<str:public_id>/documents/<str:document>/file",
+        talk_api.DocumentFile.as_view(),
+        name="api_document_file",
+    ),
+    path("api/v1/shipments/<str:public_id>/comments", talk_api.Comments.as_view(), name="api_comments"),
     path("dcsa/callbacks/<str:source>", api.DcsaCallback.as_view(), name="dcsa_callback"),
     path("settings/subscriptions", subscription_views.Subscriptions.as_view(), name="subscriptions"),
     path("dcsa/tnt/v2/events", dcsa_views.Events.as_view(), name="dcsa_events"),

@@ -211,7 +211,9 @@ EXCEPTION_SAYS: Final[dict[str, Promise]] = {
     "AT_RISK": _("By the latest estimate the promise will not be kept."),
     "STALE": _("No source has reported anything for longer than this part of the journey allows."),
     "DELIVERY_FAILED": _("The delivery was attempted without success."),
-    "LONG_DWELL": _("The container stands at the terminal for longer than nine of ten of yours did there."),
+    "LONG_DWELL": _(
+        "The container stands at the terminal longer than nine of ten of yours did there, or its free days end soon."
+    ),
     "PORT_CHANGE": _("The carrier names another port of discharge than was booked."),
     "DATA_CONFLICT": _("Two sources report times of one milestone that lie more than six hours apart."),
 }

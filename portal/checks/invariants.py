@@ -130,7 +130,7 @@ def notice_breaches() -> Iterator[Breach]:
             yield from _personal(name, facts.filter(name=name).count())
         elif kind.audience in (Audience.NOBODY, Audience.SYSTEMS):
             continue
-        elif (scope() == OPERATOR_ID) == (kind.audience == Audience.STAFF):
+        elif kind.audience == Audience.MEMBERS or (scope() == OPERATOR_ID) == (kind.audience == Audience.STAFF):
             for row in facts.filter(name=name).iterator(chunk_size=_PAGE):
                 yield from _untold(row, kind, changed)
 
@@ -165,6 +165,8 @@ def _untold(row: OutboxRow, kind: type[Fact], changed: dict[str, datetime]) -> I
     members = Member.objects.filter(is_active=True, created_at__lte=row.created_at).select_related("user")
     if kind.audience == Audience.MANAGERS:
         members = members.filter(role=Role.MANAGER)
+    if kind.audience == Audience.MEMBERS:
+        members = members.filter(public_id__in=row.payload["members"])
     wanted = {
         delivery_key(tenant_id=scope(), fact=fact, email=m.user.email, channel=Channel.MAIL): m.public_id
         for m in members

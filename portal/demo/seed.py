@@ -19,6 +19,7 @@ from django.test import Client
 from portal.demo import people
 from portal.demo.messages import CALLBACKS, Batch, batches
 from portal.demo.settling import Settled, settle
+from portal.demo.talk import talk_seed
 from portal.demo.world import ShipmentPlan, World
 from portal.lib import clock
 from portal.lib.errors import PortalError
@@ -95,6 +96,8 @@ class _Life:
                 self._desk(at)
             day += timedelta(days=1)
             self.progress(number + 1, days, f"{day:%d %b %Y}")
+        with clock.set_to(self.world.today):
+            talk_seed(self.settled, self.world.today)
         self._settle_news()
         people.secrets_write({"today": self.world.today.isoformat(), "keys": self.settled.keys})
         return Told(len(self.world.shipments), len(messages), self.events)

@@ -19,6 +19,7 @@ class Audience(StrEnum):
     MANAGERS = "MANAGERS"  # the tenant's managers
     STAFF = "STAFF"  # the operator's staff: the fact must be emitted in the operator's scope
     PERSON = "PERSON"  # one address, named in the fact's field `email`
+    MEMBERS = "MEMBERS"  # the active members of the scope that the fact's field `members` names, by public id
     SYSTEMS = "SYSTEMS"  # no person: the systems of the tenant that asked for it
     NOBODY = "NOBODY"  # recorded, nobody is told
 

@@ -22,6 +22,7 @@ from django.utils import translation
 from portal.brand.colours import DEFAULT
 from portal.lib import seal
 from portal.lib.facts import Audience, Fact
+from portal.tenancy.context import OPERATOR_ID, scope_or_none
 
 _SALT: Final = "notices.unsubscribe"
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
@@ -75,7 +76,7 @@ def _values(fact: Fact, reader: Reader) -> dict[str, Any]:
         "link": _link(fact),
         "portal_url": settings.PUBLIC_URL,
         "brand": {"name": reader.brand, "ink": reader.ink},
-        "for_staff": fact.audience == Audience.STAFF,
+        "for_staff": scope_or_none() == OPERATOR_ID or fact.audience == Audience.STAFF,
         "account": reader.account,
         "name": reader.name,
         "unsubscribe_url": settings.PUBLIC_URL + reverse("notices:unsubscribe", kwargs={"token": token})

@@ -57,9 +57,12 @@ def _recipients(fact: Fact) -> Iterable[tuple[Member | None, str]]:
         return [(None, str(fact.email).strip().lower())]  # type: ignore[attr-defined]
     staff_side = scope() == OPERATOR_ID
     told = fact.audience not in (Audience.NOBODY, Audience.SYSTEMS)
-    if not told or staff_side != (fact.audience == Audience.STAFF):
+    by_name = fact.audience == Audience.MEMBERS
+    if not told or (not by_name and staff_side != (fact.audience == Audience.STAFF)):
         return []
     members = Member.objects.filter(is_active=True).select_related("user").order_by("pk")
+    if by_name:
+        members = members.filter(public_id__in=fact.members)  # type: ignore[attr-defined]
     if fact.audience == Audience.MANAGERS:
         members = members.filter(role=Role.MANAGER)
     return [(member, member.user.email) for member in members]

@@ -27,6 +27,18 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
     "tracking.exceptions_grouped": (
         _("Many exceptions at once"), _("What goes beyond ten messages an hour about one ship or place, in one."),
     ),
+    "tracking.mentioned": (
+        _("Somebody names me in a comment"), _("With what was written, on the shipment it is about."),
+    ),
+    "tracking.comment_posted": (
+        _("Comments on shipments of mine"), _("Those that I follow or look after, or have written on."),
+    ),
+    "tracking.document_added": (
+        _("Documents of shipments of mine"), _("A new one, or a new version, on those that I follow or look after."),
+    ),
+    "tracking.customer_wrote": (
+        _("A customer asks, and nobody is at it"), _("A comment on a shipment that nobody of the desk owns yet."),
+    ),
     "kpis.snapshot_published": (
         _("A month's service report is ready"), _("When the figures are closed, and when a version is restated."),
     ),
@@ -78,6 +90,7 @@ def _only_followed() -> tuple[str, str]:
 def kinds_for(*, is_staff: bool, is_manager: bool) -> list[str]:
     """Fact keys that a person may choose about, in the order they are declared here, then the rest."""
     wanted = {Audience.STAFF} if is_staff else {Audience.FOLLOWERS} | ({Audience.MANAGERS} if is_manager else set())
+    wanted |= {Audience.MEMBERS}
     facts = all_facts()
     order = [*KINDS, *(key for key in facts if key not in KINDS)]
     return [key for key in order if key in facts and facts[key].audience in wanted]

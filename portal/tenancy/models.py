@@ -243,7 +243,10 @@ class AuditEntry(TenantOwned):
     details = models.JSONField(default=dict)
 
     class Meta:
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["tenant", "-at", "-id"], name="audit_newest")]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["tenant", "-at", "-id"], name="audit_newest"),
+            models.Index(fields=["tenant", "object_id", "id"], condition=~Q(object_id=""), name="audit_of_object"),
+        ]
 
 
 class AttemptWindow(models.Model):

@@ -79,8 +79,9 @@ class ApiView(APIView):
     operation: ClassVar[str]
     summary: ClassVar[str]
     says: ClassVar[str] = ""
-    shape: ClassVar[type[Shape] | None]  # None: the files that `files` names
+    shape: ClassVar[type[Shape] | None]  # None: a file, of those that `files` names or of a kind in `media`
     files: ClassVar[tuple[str, ...]] = ()
+    media: ClassVar[tuple[str, ...]] = ("text/csv", "application/json")
     query: ClassVar[Query] = Query.of()
     is_list: ClassVar[bool] = False
     beside: ClassVar[Mapping[str, tuple[type[Shape], str]]] = {}  # what stands beside the items, or null

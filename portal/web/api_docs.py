@@ -23,6 +23,9 @@ from portal.web.policy import Policy, signed_in
 from portal.web.schema import document
 
 _JSON: Final = "application/json"
+_MADE_UP: Final = {
+    "public_id": "01k3m9x7q2w8v4t6r5z0", "document": "02k3m9x7q2w8v4t6r5z0", "number": "1", "name": "facts.csv",
+}  # fmt: skip
 _DEEPEST: Final = 3  # objects inside objects; none of ours goes further
 
 
@@ -86,7 +89,7 @@ class DocsOperation(PageView):
             "path": path,
             "curl": curl(path, asked),
             "parameters": [_parameter(p) for p in told["parameters"]],
-            "fields": list(fields_of(answer[_JSON]["schema"])),
+            "fields": list(fields_of(answer[_JSON]["schema"])) if _JSON in answer else [],
             "media": [] if example is not None else sorted(answer),
             "raw": {"lines": _lines(example), "label": _("The answer of the example")} if example is not None else None,
         })  # fmt: skip
@@ -94,7 +97,9 @@ class DocsOperation(PageView):
 
 def curl(path: str, asked: Mapping[str, Any]) -> str:
     """A call as one types it; made-up ids stand where an object is named."""
-    filled = path.replace("{public_id}", "01k3m9x7q2w8v4t6r5z0").replace("{number}", "1").replace("{name}", "facts.csv")
+    filled = path
+    for name, value in _MADE_UP.items():
+        filled = filled.replace(f"{{{name}}}", value)
     query = f"?{urlencode(asked)}" if asked else ""
     return f'curl -H "Authorization: Bearer $PLIMSOLL_KEY" "{settings.PUBLIC_URL}{filled}{query}"'
 

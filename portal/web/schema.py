@@ -28,6 +28,7 @@ _PATH: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "public_id": ("The `id` that lists tell.", _ID),
     "number": ("The event's `number`.", {"type": "integer", "minimum": 1, "maximum": 999_999_999}),
     "name": ("The file's `name`.", {"type": "string"}),
+    "document": ("The document's `id`.", _ID),
 }
 _PROBLEM: Final = "application/problem+json"
 _REFUSALS: Final[Mapping[str, str]] = {
@@ -57,6 +58,10 @@ class Problem(Shape):
     detail = text("What was wrong, in a sentence.")
     correlation_id = text("Names the request in our log.")
     parameter = text("The parameter that was refused, where one was.")
+
+
+_MEDIA: Final[dict[str, dict[str, Any]]] = {"text/csv": {"type": "string"}, "application/json": {"type": "array"}}
+_BYTES: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
 
 
 @cache
@@ -136,7 +141,7 @@ class ApiSchema(AutoSchema):
     def _content(self) -> dict[str, Any]:
         door = self.door
         if door.shape is None:
-            return {"text/csv": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "array"}}}
+            return {kind: {"schema": _MEDIA.get(kind, _BYTES)} for kind in door.media}
         schema = self.resolve_serializer(door.shape(), "response").ref
         if door.is_list:
             schema = self._list(schema)

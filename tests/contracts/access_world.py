@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -31,14 +31,19 @@ from tests.tracking.messages import box, equipment, number_of, shipment, source,
 from tracking.dcsaevents import event_id
 from tracking.dcsaquery import SubscriptionAsked
 from tracking.filters import ShipmentFilter
+from tracking.freetime import FreeKind, Term
 from tracking.models import BatchAction, ExceptionCase, Quarantined, SightingRow
+from tracking.papers import PaperKind
 from tracking.services import (
     Entry,
     batch_start,
+    comment_post,
+    document_add,
     entry_record,
     evidence_store,
     export_ask,
     export_build,
+    free_term_set,
     subscription_create,
     upload_begin,
     upload_import,
@@ -151,13 +156,15 @@ def _objects(side: Side) -> None:
                      "api_snapshot_file"):  # fmt: skip
             side.objects[f"kpis:{page}:public_id"] = snapshot
         side.objects["kpis:api_snapshot_file:name"] = "facts.csv"
-        pages = "shipment events event entry entry_withdraw evidence cutoff booking promise cancel".split()
+        pages = "shipment events event entry entry_withdraw evidence cutoff booking promise cancel documents document".split()
+        talk = "document_show document_withdraw comments comment_withdraw changes".split()
         systems = "api_shipment api_containers api_milestones api_events api_event api_position".split()
-        for page in (*pages, *systems):
+        for page in (*pages, *talk, *systems, "api_documents", "api_document_file", "api_comments"):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
         side.objects["tracking:api_exception:public_id"] = _case(side)
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
         side.objects["tracking:evidence:evidence"] = file.public_id
+        _papers(side)
         by_hand = Entry(code="GTOT", local="2026-02-18T10:00", place="NLRTM", laden=True, evidence=file.public_id)
         entry_record(shipment=side.shipment, entry=by_hand, at=NOW, actor="OPS")
         side.objects["tracking:follow:public_id"] = side.shipment.public_id
@@ -184,6 +191,21 @@ def _objects(side: Side) -> None:
         _webhooks(side)
         for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
             side.objects[f"tracking:{page}:public_id"] = nothing()
+
+
+def _papers(side: Side) -> None:
+    """A document and a comment of the customer's, and an hour old: what is shown, withdrawn or taken back stays."""
+    at, by = NOW - timedelta(hours=1), side.account.manager
+    kept = document_add(shipment=side.shipment, kind=PaperKind.PACKING_LIST, name="list.pdf", body=b"%PDF-1.7 list",
+                        by=by, at=at)  # fmt: skip
+    for page in ("document", "document_show", "document_withdraw", "api_document_file"):
+        side.objects[f"tracking:{page}:document"] = kept.public_id
+    said = comment_post(shipment=side.shipment, text="When does it arrive?", by=by, at=at)
+    side.objects["tracking:comment_withdraw:comment"] = said.public_id
+    days = {"kind": FreeKind.DEMURRAGE, "place": "NLRTM", "free_days": 5}
+    for page, year in (("term", 2026), ("remove", 2027)):
+        term = free_term_set(term=Term(**days, first_day=date(year, 1, 1)), by="OPS", at=NOW)
+        side.objects[f"tracking:freedays_{page}:public_id"] = term.public_id
 
 
 def _shares(side: Side) -> None:

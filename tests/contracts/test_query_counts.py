@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.lib import clock
 from portal.lib.periods import Month
-from portal.tenancy.context import OPERATOR_ID
+from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Role
 from tests import cast
 from tests.apiworld import key_of
@@ -16,6 +16,8 @@ from tests.doors import client_of
 from tests.tiers.world import close, month, premium
 from tests.tracking.messages import box, equipment, shipment, source, take
 from tests.tracking.pages import NOW, journey, many, tiered
+from tracking.papers import PaperKind
+from tracking.services import comment_post, document_add
 
 # session, user and membership, member, second factor, entitlements, kept views, list; and the search
 _COLUMNS = "cols=shipment,po,hbl,mbl,booking,vessel,branch,vertical,booked,heard,pol,pod,final"
@@ -105,11 +107,16 @@ def test_a_shipments_page_asks_as_often_for_many_events_as_for_few(acme) -> None
     with clock.set_to(NOW):
         for boxes in (1, 12):
             made = journey(acme, src, containers=tuple(box() for _ in range(boxes)))
+            with as_tenant(acme.pk):
+                for n in range(boxes):  # papers and comments, too
+                    about = {"shipment": made, "by": acme.member, "at": NOW}
+                    document_add(kind=PaperKind.OTHER, name="a.pdf", body=b"%PDF-1.7 " + bytes([65 + n]), **about)
+                    comment_post(text=f"{n}", **about)
             client = client_of(acme.member)
             client.get(f"/shipments/{made.public_id}")
             counts.append(len(asked(client, f"/shipments/{made.public_id}")))
     assert counts[0] == counts[1]
-    assert counts[0] <= 25  # three of them, and what is asked for, are the map's
+    assert counts[0] <= 31  # three of them, and what is asked for, are the map's; six of documents and comments
 
 
 def test_the_desks_lists_ask_as_often_for_many_rows_as_for_few() -> None:

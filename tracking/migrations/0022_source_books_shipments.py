@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0016_news'),
+        ('tracking', '0019_papers'),
     ]
 
     operations = [

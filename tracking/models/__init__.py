@@ -7,6 +7,11 @@ from tracking.models.acknowledgements import (
     Acknowledgement,
     Interchange,
 )
+from tracking.models.comments import (
+    LONGEST_COMMENT,
+    Comment,
+    CommentWithdrawal,
+)
 from tracking.models.derived import (
     EtaRow,
     HeardFrom,
@@ -31,6 +36,9 @@ from tracking.models.exceptions import (
     StepKind,
     Told,
 )
+from tracking.models.freetime import (
+    FreeTerm,
+)
 from tracking.models.lists import (
     DefaultFor,
     Export,
@@ -49,6 +57,10 @@ from tracking.models.messages import (
 )
 from tracking.models.news import (
     NewsSeen,
+)
+from tracking.models.papers import (
+    Document,
+    DocumentFile,
 )
 from tracking.models.places import (
     Carrier,
@@ -92,14 +104,19 @@ from tracking.models.uploads import (
 )
 
 __all__ = [
+    "LONGEST_COMMENT",
     "Acknowledgement",
     "AcknowledgementKind",
     "BatchAction",
     "Carrier",
     "CaseState",
+    "Comment",
+    "CommentWithdrawal",
     "CommitmentRow",
     "Container",
     "DefaultFor",
+    "Document",
+    "DocumentFile",
     "DwellNorm",
     "EtaRow",
     "EventPush",
@@ -111,6 +128,7 @@ __all__ = [
     "Export",
     "ExportState",
     "Follow",
+    "FreeTerm",
     "HeardFrom",
     "InboundMessage",
     "InboxFault",

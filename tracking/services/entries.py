@@ -5,7 +5,6 @@ An entry goes the way of every message: bytes first, then read, matched, stored.
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,6 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from portal.lib import ids
 from portal.lib.errors import PortalError
@@ -22,6 +20,7 @@ from portal.tenancy.selectors import tenant_current
 from portal.tenancy.services import audit
 from tracking.ingest import message_process, message_receive
 from tracking.models import Evidence, InboundMessage, Quarantined, Shipment, SightingRow, Source
+from tracking.pictures import NotAPicture, drawn_anew
 from tracking.reasons import Reason, sentence
 from tracking.selectors import source_scope
 from tracking.services.sources import source_create
@@ -29,7 +28,6 @@ from tracking.types import Classifier, SourceKind
 
 MANUAL_KEY: Final = "manual-desk"
 MOST_BYTES: Final = 5 * 1024 * 1024
-_MOST_PIXELS: Final = 40_000_000
 _LONGEST_SIDE: Final = 2_400  # pixels that are kept of a photo; enough to read a delivery note
 _PHOTOS: Final = ("JPEG", "PNG", "WEBP")
 
@@ -79,27 +77,16 @@ def evidence_store(*, shipment: Shipment, name: str, body: bytes, at: datetime, 
     if body.startswith(b"%PDF-"):
         kept, content_type = body, "application/pdf"
     else:
-        kept, content_type = _photo_anew(body, name), "image/jpeg"
+        try:
+            kept = drawn_anew(body, kinds=_PHOTOS, into="JPEG", longest=_LONGEST_SIDE)
+        except NotAPicture:
+            raise EvidenceRefused(name=name) from None
+        content_type = "image/jpeg"
     return Evidence.objects.create(
         shipment=shipment, name=name.replace("\\", "/").rpartition("/")[2][:200] or "evidence",
         content_type=content_type, sha256=ids.digest(kept), size=len(kept), body=kept, recorded_at=at,
         recorded_by=actor,
     )  # fmt: skip
-
-
-def _photo_anew(body: bytes, name: str) -> bytes:
-    """The picture drawn again as JPEG, upright, without what cameras and others write beside it (X4)."""
-    try:
-        with Image.open(io.BytesIO(body), formats=_PHOTOS) as picture:
-            if picture.width * picture.height > _MOST_PIXELS:
-                raise EvidenceRefused(name=name)
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-            upright.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-            out = io.BytesIO()
-            upright.save(out, "JPEG", quality=85, exif=b"")
-            return out.getvalue()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise EvidenceRefused(name=name) from None
 
 
 @transaction.atomic

@@ -70,10 +70,13 @@ def _held(public_id: str) -> ExceptionCase:
 
 def _step(case: ExceptionCase, kind: StepKind, actor: str, at: datetime, note: str = "", *, told: bool = False) -> None:
     ExceptionStep.objects.create(case=case, kind=kind, at=at, actor=actor[:200], note=note[:1000], is_for_customer=told)
-    audit(
-        action=f"exception.{kind.lower()}", actor=actor, at=at, object_type="exception", object_id=case.public_id,
-        details={"note": note[:500]} if note else {},
-    )  # fmt: skip
+    # the account's managers read its audit trail: a note that stays among the own people stays out of it
+    private = kind == StepKind.COMMENTED and not told
+    with as_tenant(OPERATOR_ID if private else case.tenant_id):
+        audit(
+            action=f"exception.{kind.lower()}", actor=actor, at=at, object_type="exception", object_id=case.public_id,
+            details={"note": note[:500]} if note else {},
+        )  # fmt: skip
 
 
 def staff_member(public_id: str) -> Member:

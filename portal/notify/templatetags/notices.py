@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.periods import Month
 from tracking import wording
+from tracking.papers import LABELS, PaperKind
 from tracking.wording import MILESTONES
 
 register = template.Library()
@@ -50,6 +51,12 @@ def exception_says(code: str) -> str:
 def severity_word(name: str) -> str:
     """`HIGH` as `High`."""
     return wording.severity(name)
+
+
+@register.filter
+def paper_word(kind: str) -> str:
+    """`BILL_OF_LADING` as `Bill of lading`; an unknown kind stays itself."""
+    return str(LABELS[PaperKind(kind)]) if kind in set(PaperKind) else kind
 
 
 @register.filter

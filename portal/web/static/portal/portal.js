@@ -145,6 +145,67 @@
     }
   });
 
+  /* ----- Comments: behind an @ the names that can be told; arrows choose, Enter or Tab writes the name. ----- */
+  const mention = { box: null, list: null, at: -1 };
+  function mentionClose() {
+    mention.list?.remove();
+    mention.box?.removeAttribute("aria-activedescendant");
+    mention.box?.removeAttribute("aria-controls");
+    mention.list = null;
+  }
+  function mentionOffer(box) {
+    mentionClose();
+    const upto = box.value.slice(0, box.selectionStart);
+    const asked = /(?:^|[^\p{L}\p{N}])@([\p{L}\p{N}][\p{L}\p{N} .'-]{0,39}|)$/u.exec(upto);
+    if (!asked) return;
+    const names = [...document.querySelectorAll(`#${box.dataset.mentions} option`)].map((o) => o.value);
+    const word = asked[1].toLowerCase();
+    const hits = names.filter((n) => n.toLowerCase() !== word && n.toLowerCase().split(/\s+/).some((_, i, all) => all.slice(i).join(" ").startsWith(word))).slice(0, 6);
+    if (!hits.length) return;
+    const list = document.createElement("ul");
+    Object.assign(list, { className: "mention-list", id: "mention-list" });
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", box.dataset.people);
+    hits.forEach((name, n) => {
+      const item = document.createElement("li");
+      Object.assign(item, { id: `mention-${n}`, textContent: name });
+      item.setAttribute("role", "option");
+      item.addEventListener("mousedown", (event) => (event.preventDefault(), mentionTake(n)));
+      list.append(item);
+    });
+    Object.assign(mention, { box, list, at: box.selectionStart - asked[1].length });
+    box.after(list);
+    box.setAttribute("aria-controls", "mention-list");
+    mentionMark(0);
+  }
+  function mentionMark(n) {
+    [...mention.list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === n)));
+    mention.box.setAttribute("aria-activedescendant", `mention-${n}`);
+  }
+  function mentionTake(n) {
+    const { box, list, at } = mention;
+    box.setRangeText(`${list.children[n].textContent} `, at, box.selectionStart, "end");
+    mentionClose();
+  }
+  document.addEventListener("input", (event) => event.target.matches("[data-mentions]") && mentionOffer(event.target));
+  document.addEventListener("focusout", (event) => event.target === mention.box && mentionClose());
+  document.addEventListener("keydown", (event) => {
+    if (!mention.list || event.target !== mention.box || event.isComposing) return;
+    const items = [...mention.list.children];
+    const now = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
+    const acts = {
+      ArrowDown: () => mentionMark((now + 1) % items.length),
+      ArrowUp: () => mentionMark((now + items.length - 1) % items.length),
+      Enter: () => mentionTake(now),
+      Tab: () => mentionTake(now),
+      Escape: mentionClose,
+    };
+    if (!acts[event.key]) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    acts[event.key]();
+  }, true);
+
   document.addEventListener("change", (event) => event.target.matches("[data-tick-all]") && tickAll(event.target));
   document.addEventListener("paste", (event) => event.target.matches?.("input[type=search]") && pasteList(event));
 
@@ -162,6 +223,7 @@
 
   function dress(within) {
     for (const el of within.querySelectorAll("[data-theme-toggle], [data-copy], [data-times], [data-help], [data-print], .bulk-all")) el.hidden = false;
+    for (const el of within.querySelectorAll("[data-mentions]")) el.setAttribute("aria-autocomplete", "list");
     timesShow(within);
   }
   dress(document);
