@@ -60,6 +60,7 @@ _LABELS: Final[dict[str, Promise]] = {
     "outbox.retried": _("Work tried again"),
     "delivery.resolved": _("Uncertain mail settled"),
     "address.released": _("Mail address released"),
+    "address.suppressed": _("Mail address no longer used: it comes back"),
     "webhook.created": _("Webhook endpoint made"),
     "webhook.changed": _("Webhook endpoint changed"),
     "webhook.verified": _("Webhook endpoint answered its ping"),

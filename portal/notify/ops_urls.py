@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from portal.notify import ops_views
+from portal.notify import address_views, ops_views
 
 urlpatterns = [
     path("outbox", ops_views.OutboxPage.as_view(), name="notify_outbox"),
+    path("addresses", address_views.DeskAddresses.as_view(), name="notify_addresses"),
     path("outbox/<str:owner>/<str:public_id>", ops_views.DeliveryPage.as_view(), name="notify_delivery"),
 ]

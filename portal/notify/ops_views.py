@@ -34,7 +34,8 @@ PAGE = 50
 DEAD = "DEAD"
 TONES = {
     Phase.QUEUED: "neutral", Phase.CLAIMED: "info", Phase.HANDED_OVER: "info", Phase.SENT: "ok",
-    Phase.UNCERTAIN: "warn", Phase.FAILED: "late", Phase.SUPPRESSED: "neutral",
+    Phase.UNCERTAIN: "warn", Phase.FAILED: "late", Phase.SUPPRESSED: "neutral", Phase.HELD: "info",
+    Phase.COLLECTED: "ok",
 }  # fmt: skip
 REASONS = {
     "stale": gettext_lazy("Too old to be news when its turn came"),
@@ -44,7 +45,10 @@ REASONS = {
     "address_changed": gettext_lazy("The person has another address now"),
     "role_changed": gettext_lazy("The person has another role now"),
     "not_wanted": gettext_lazy("The person does not want this mail"),
-    "not_followed": gettext_lazy("The person wants to hear of followed shipments only"),
+    "not_followed": gettext_lazy("The person wants to hear of other shipments only"),
+    "overtaken": gettext_lazy("Newer news of the same stood in its place while it waited"),
+    "over_before_told": gettext_lazy("It was over before its beginning was told"),
+    "nothing_left": gettext_lazy("Nothing of it was left to tell"),
     "not_entitled": gettext_lazy("Not part of the account's tier"),
 }
 WRITERS = frozenset({Role.OPS.value, Role.ADMIN.value})
