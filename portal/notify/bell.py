@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, Func, OuterRef, QuerySet, Value
+from django.db.models import F, Func, OuterRef, QuerySet, TextField, Value
 
 from portal.lib.facts import Audience, Fact, all_facts, fact_class
 from portal.notify.models import BellNotice
@@ -69,7 +69,8 @@ def _short(fact: Fact) -> dict[str, Any]:
 def unread_beside() -> ArraySubquery:
     """What the newest unread notices need, as an expression beside the member: every page shows their count."""
     unread = BellNotice.objects.filter(member=OuterRef("pk"), read_at=None).order_by("-pk")
-    return ArraySubquery(unread.values_list(Func(F("needs"), Value(" "), function="array_to_string"))[:COUNTED])
+    words = Func(F("needs"), Value(" "), function="array_to_string", output_field=TextField())
+    return ArraySubquery(unread.values_list(words)[:COUNTED])
 
 
 def unread_count(member: Member, at: datetime) -> int:

@@ -60,7 +60,9 @@ class BellCount(PageView):
         assert bell is not None
         if request.headers.get("If-None-Match") == bell.tag:
             return HttpResponse(status=304, headers={"ETag": bell.tag})
-        return render(request, "web/_bell.html", {"bell": bell}, status=200, content_type="text/html")
+        response = render(request, "web/_bell.html", {"bell": bell})
+        response["ETag"] = bell.tag
+        return response
 
 
 class NoticeList(PageView):
@@ -96,7 +98,8 @@ def _row(line: Line) -> dict[str, Any]:
     tone = TONES.get(line.fact_key, "neutral")
     return {
         "text": line.text, "kind": kind_label(line.fact_key)[0], "tone": tone, "icon": ICON_OF_TONE[tone],
-        "at": line.at, "is_unread": line.is_unread, "url": reverse("notices:open", kwargs={"public_id": line.public_id}),
+        "at": line.at, "is_unread": line.is_unread,
+        "url": reverse("notices:open", kwargs={"public_id": line.public_id}),
     }  # fmt: skip
 
 
