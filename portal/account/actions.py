@@ -59,6 +59,7 @@ _LABELS: Final[dict[str, Promise]] = {
     "sending.resumed": _("Sending resumed"),
     "outbox.retried": _("Work tried again"),
     "delivery.resolved": _("Uncertain mail settled"),
+    "mail.wording_set": _("Words around an account's mails set"),
     "address.released": _("Mail address released"),
     "address.suppressed": _("Mail address no longer used: it comes back"),
     "webhook.created": _("Webhook endpoint made"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -142,3 +143,23 @@ def _initial(habits: NoticeHabits, zone: str) -> dict[str, Any]:
 def _zones() -> list[str]:
     """Zones that are called after a place."""
     return [*sorted(z for z in available_timezones() if "/" in z and not z.startswith(_OFFSETS)), "UTC"]
+
+
+class WordingForm(forms.Form):
+    """What stands around the mails to one account, a greeting and a closing for each language."""
+
+    def __init__(self, data: Any = None, *, said: Mapping[str, tuple[str, str]]) -> None:
+        super().__init__(data)
+        self.languages = dict(settings.LANGUAGES)
+        for code, name in self.languages.items():
+            greeting, closing = said.get(code, ("", ""))
+            self.fields[f"greeting-{code}"] = forms.CharField(
+                required=False, max_length=200, initial=greeting,
+                label=_("Greeting, %(language)s") % {"language": name},
+                help_text=_("Stands above what happened. {name} becomes the reader's name."),
+            )  # fmt: skip
+            self.fields[f"closing-{code}"] = forms.CharField(
+                required=False, max_length=600, initial=closing, widget=forms.Textarea(attrs={"rows": 2}),
+                label=_("Closing, %(language)s") % {"language": name},
+                help_text=_("Stands below it, such as whom to call."),
+            )  # fmt: skip

@@ -232,3 +232,18 @@ class SuppressedAddress(TenantOwned):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["tenant", "email"], name="suppressed_once"),
         ]
+
+
+class MailWording(TenantOwned):
+    """What the operator writes around the mails to one account, in one language; `{name}` is the reader's name."""
+
+    language = code_field(8)  # of settings.LANGUAGES
+    greeting = models.CharField(max_length=200, blank=True, default="")
+    closing = models.CharField(max_length=600, blank=True, default="")
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=200)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "language"], name="wording_once"),
+        ]

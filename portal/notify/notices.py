@@ -46,6 +46,8 @@ class Reader:
     name: str
     language: str
     unsubscribe_token: str  # empty for mails that one cannot unsubscribe from
+    greeting: str = ""  # what the operator writes around the mails to this account
+    closing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,12 @@ def line_render(fact: Fact) -> str:
 
 
 def _rendered(template: Template, values: dict[str, Any]) -> Notice:
-    text = _block(template, "text", values) + "\n" + loader.render_to_string("notices/_foot.txt", values)
+    around = [values["greeting"], _block(template, "text", values), values["closing"]]
+    text = (
+        "\n\n".join(part.strip("\n") for part in around if part)
+        + "\n\n"
+        + loader.render_to_string("notices/_foot.txt", values)
+    )
     return Notice(
         subject=_block(template, "subject", values).strip(),
         text=_BLANK_LINES.sub("\n\n", text).strip() + "\n",
@@ -103,6 +110,8 @@ def _values(reader: Reader) -> dict[str, Any]:
         "brand": {"name": reader.brand},
         "account": reader.account,
         "name": reader.name,
+        "greeting": reader.greeting.replace("{name}", reader.name).strip(),
+        "closing": reader.closing.replace("{name}", reader.name).strip(),
         "unsubscribe_url": settings.PUBLIC_URL + reverse("notices:unsubscribe", kwargs={"token": token})
         if token
         else "",

@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.lib.errors import NotFound, PortalError
 from portal.notify.digests import DIGEST, held_release
-from portal.notify.models import BellNotice, DigestRhythm, MailMode, NoticeHabits, NoticePreference
+from portal.notify.models import BellNotice, DigestRhythm, MailMode, MailWording, NoticeHabits, NoticePreference
 from portal.notify.wishes import Wish, wishes_of
 from portal.tenancy.models import Member
+from portal.tenancy.services import audit
 
 _AT_ONCE: Final = 5_000
 
@@ -112,6 +113,22 @@ def notice_mark(*, member: Member, public_id: str, read: bool, at: datetime) -> 
 def notices_read(*, member: Member, upto: int, at: datetime) -> int:
     """Marks all notices read that the person could see when the newest was `upto`; says how many were not yet."""
     return BellNotice.objects.filter(member=member, read_at=None, pk__lte=upto).update(read_at=at)
+
+
+@transaction.atomic
+def wording_set(*, language: str, greeting: str, closing: str, actor: str, at: datetime) -> bool:
+    """What stands around the mails to the entered account in one language; both empty: nothing. False: as it was."""
+    said = {"greeting": greeting.strip(), "closing": closing.strip()}
+    before = MailWording.objects.filter(language=language).values(*said).first() or dict.fromkeys(said, "")
+    if before == said:
+        return False
+    if any(said.values()):
+        more = {"changed_at": at, "changed_by": actor}
+        MailWording.objects.update_or_create(language=language, defaults={**said, **more})
+    else:
+        MailWording.objects.filter(language=language).delete()
+    audit(action="mail.wording_set", actor=actor, at=at, details={"language": language, **said})
+    return True
 
 
 def notices_forget(*, before: datetime) -> None:

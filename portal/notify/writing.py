@@ -17,7 +17,7 @@ from django.utils.dateformat import format as date_as
 from portal.lib.facts import Act, Fact
 from portal.notify.channels import Mail
 from portal.notify.digests import DIGEST
-from portal.notify.models import Delivery, HeldFor
+from portal.notify.models import Delivery, HeldFor, MailWording
 from portal.notify.notices import (
     Notice,
     Part,
@@ -65,12 +65,13 @@ def language_of(member: Member | None) -> str:
 
 
 def _reader(member: Member | None, brand: str, account: str, stops: str) -> Reader:
-    token = ""
+    token, language = "", language_of(member)
+    said = MailWording.objects.filter(language=language).first()
     if member is not None and stops:
         token = unsubscribe_token(tenant_id=scope(), member=member.public_id, fact_key=stops)
     return Reader(
-        brand=brand, account=account, name=member.name if member else "", language=language_of(member),
-        unsubscribe_token=token,
+        brand=brand, account=account, name=member.name if member else "", language=language,
+        unsubscribe_token=token, greeting=said.greeting if said else "", closing=said.closing if said else "",
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from kpis.services import month_close, snapshot_publish
 from portal.account.invitations import invitation_create
 from portal.lib import clock, ids
 from portal.lib.periods import Month
-from portal.notify.models import Delivery
+from portal.notify.models import BellNotice, Delivery
 from portal.notify.notices import unsubscribe_token
 from portal.shares.services import share_create
 from portal.tenancy.context import OPERATOR_ID, as_tenant
@@ -30,6 +30,7 @@ from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.dcsaevents import event_id
 from tracking.dcsaquery import SubscriptionAsked
+from tracking.facts import MilestoneReached
 from tracking.filters import ShipmentFilter
 from tracking.models import BatchAction, ExceptionCase, Quarantined, SightingRow
 from tracking.services import (
@@ -169,6 +170,11 @@ def _objects(side: Side) -> None:
         side.objects["people:member:public_id"] = side.account.member.public_id
         key, _text = key_create(label="spare", at=clock.now())
         side.objects["people:key_revoke:public_id"] = key.public_id
+        bell = BellNotice.objects.create(
+            member=side.account.manager, key=ids.digest(nothing()), fact_key="tracking.milestone_reached",
+            fact=MilestoneReached.example().plain(), recorded_at=clock.now(),
+        )  # fmt: skip
+        side.objects["notices:open:public_id"] = bell.public_id
         mail = Delivery.objects.values_list("public_id", flat=True).first()
         side.objects["notify:delivery:public_id"] = mail or nothing()
         made = invitation_create(email=_address(), name="Ina", role="MEMBER", by=side.account.manager, at=clock.now())

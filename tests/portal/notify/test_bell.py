@@ -57,7 +57,7 @@ def test_a_notice_is_counted_listed_opened_and_read(acme: Account) -> None:
     client = browser(acme.member)
     assert count_of(client) == "2"
     page = client.get("/notices").content.decode()
-    assert lines(page) == ["MRD-2026-00417: Vessel arrived, NLRTM", "MRD-2026-00417: Departed, NLRTM"] or lines(page)
+    assert lines(page)[0] == "MRD-2026-00417: Vessel arrived, NLRTM"
     newest = bells(acme.member)[-1]
     address = f"/notices/open/{newest.public_id}"
     assert client.get(address).status_code == 405  # looking changes nothing
@@ -84,7 +84,7 @@ def test_all_read_means_what_was_shown(acme: Account) -> None:
 
 
 def test_a_page_of_thirty_leads_on_by_keys_and_asks_no_more_often(acme: Account, globex: Account) -> None:
-    told(acme, 65)
+    told(acme, 63)
     told(globex, 3)
     client = browser(acme.member)
     seen, address = [], "/notices"
@@ -93,7 +93,7 @@ def test_a_page_of_thirty_leads_on_by_keys_and_asks_no_more_often(acme: Account,
         seen.append(len(lines(page)))
         older = re.search(r'rel="next" href="(\?[^"]*)"', page)
         address = f"/notices{older.group(1)}" if older else ""
-    assert seen == [30, 30, 5]
+    assert seen == [30, 30, 3]
     back = re.search(r'rel="prev" href="(\?[^"]*)"', page).group(1)
     assert len(lines(client.get(f"/notices{back}").content.decode())) == 30
     counts = []
@@ -115,7 +115,7 @@ def test_the_count_costs_a_page_no_statement_of_its_own(acme: Account) -> None:
         with CaptureQueriesContext(connection) as queries:
             client.get("/settings/notices")
         found.append(len(queries))
-        told(acme, 120)
+        told(acme, 101)
     assert found[0] == found[1]
     assert count_of(client) == "99+"
 

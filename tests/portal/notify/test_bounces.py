@@ -7,8 +7,6 @@ import json
 import sys
 from dataclasses import replace
 from datetime import timedelta
-from email import policy
-from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 
 import pytest
@@ -39,31 +37,22 @@ def dsn(
     code: str = "smtp; 550 5.1.1 no such person",
 ) -> bytes:
     """A delivery status notification as Postfix and others write it; with `to` the return path names the mail."""
-    message = EmailMessage(policy=policy.SMTP)
-    message["From"], message["To"] = "MAILER-DAEMON@mx.example.com", to or "portal@localhost"
-    message["Subject"] = "Undelivered Mail Returned to Sender"
-    message.make_mixed()
-    message.set_type("multipart/report")
-    message.set_param("report-type", "delivery-status")
-    words = MIMEPart(policy=policy.SMTP)
-    words.set_content("This is the mail system. Your message could not be delivered.")
-    message.attach(words)
-    fields = (
-        "Reporting-MTA: dns; mx.example.com\r\n\r\n"
-        f"Final-Recipient: rfc822; ana@example.com\r\nAction: {action}\r\n"
-        f"{f'Status: {status}' if status else 'X-None: 1'}\r\nDiagnostic-Code: {code}\r\n"
-    )
-    report = MIMEPart(policy=policy.SMTP)
-    report["Content-Type"] = "message/delivery-status"
-    report.set_payload(fields)
-    message.attach(report)
+    parts = [
+        "Content-Type: text/plain\n\nThis is the mail system. Your message could not be delivered.",
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.com\n\n"
+        f"Final-Recipient: rfc822; ana@example.com\nAction: {action}\n"
+        f"{f'Status: {status}' if status else 'X-None: 1'}\nDiagnostic-Code: {code}\n",
+    ]
     if mail is not None:
-        original = MIMEPart(policy=policy.SMTP)
-        headers = f"From: portal@localhost\r\nMessage-ID: {mail.message_id}\r\nSubject: x\r\n\r\n"
-        original["Content-Type"] = "message/rfc822" if whole else "text/rfc822-headers"
-        original.set_payload(headers + ("body\r\n" if whole else ""))
-        message.attach(original)
-    return message.as_bytes()
+        kind = "message/rfc822" if whole else "text/rfc822-headers"
+        headers = f"From: portal@localhost\nMessage-ID: {mail.message_id}\nSubject: x\n"
+        parts.append(f"Content-Type: {kind}\n\n{headers}" + ("\nbody\n" if whole else ""))
+    head = (
+        f"From: MAILER-DAEMON@mx.example.com\nTo: {to or 'portal@localhost'}\nMIME-Version: 1.0\n"
+        "Subject: Undelivered Mail Returned to Sender\n"
+        'Content-Type: multipart/report; report-type=delivery-status;\n\tboundary="b.1"\n\n'
+    )
+    return (head + "".join(f"--b.1\n{part}\n" for part in parts) + "--b.1--\n").replace("\n", "\r\n").encode()
 
 
 def arf(mail: Delivery) -> bytes:

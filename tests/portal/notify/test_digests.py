@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from email.header import decode_header, make_header
 from email.message import Message
 
 import pytest
@@ -43,7 +44,7 @@ def ana(acme: Account) -> Member:
 
 def words(mail: Message) -> str:
     """The plain part."""
-    return mail.get_payload()[0].get_payload(decode=True).decode()
+    return mail.get_payload()[0].get_payload(decode=True).decode().replace("\r\n", "\n")
 
 
 def phases(account: Account) -> list[tuple[str, str]]:
@@ -120,9 +121,9 @@ def test_an_end_that_may_go_at_once_is_not_told_while_its_beginning_waits(
         tell(acme, replace(fact, case="abcdefghjk012345678x"), NEXT + n * HOUR)
         run(acme, NEXT + n * HOUR)
     run(acme, NEXT + DAY)
-    assert [str(m["Subject"]).split(": ")[1] for m in sink.to(ana.user.email)] == [
-        "At risk of missing the promise, NLRTM", "At risk of missing the promise is over",
-    ] or len(sink.to(ana.user.email)) == 2  # fmt: skip
+    assert [str(make_header(decode_header(m["Subject"]))) for m in sink.to(ana.user.email)] == [
+        "MRD-2026-00417: Promise at risk, NLRTM", "MRD-2026-00417: over – Promise at risk",
+    ]  # fmt: skip
     assert phases(acme)[2:] == [("SENT", ""), ("SUPPRESSED", "overtaken"), ("SENT", "")]
 
 
@@ -133,9 +134,7 @@ def test_quiet_hours_hold_low_and_medium_and_never_high(acme: Account, ana: Memb
     tell(acme, FACT)
     tell(acme, replace(RAISED, case="abcdefghjk012345678h", severity="HIGH"))
     run(acme)
-    assert [m["Subject"] for m in sink.to(ana.user.email)] == ["MRD-2026-00417: At risk of arriving late, NLRTM"] or (
-        len(sink.to(ana.user.email)) == 1
-    )
+    assert [m["Subject"] for m in sink.to(ana.user.email)] == ["MRD-2026-00417: Promise at risk, NLRTM"]
     evening = AT.replace(hour=17)
     run(acme, evening - timedelta(minutes=1))
     assert len(sink.accepted) == 1
@@ -147,7 +146,7 @@ def test_quiet_hours_hold_low_and_medium_and_never_high(acme: Account, ana: Memb
     run(acme, evening + DAY)
     assert sink.to(ana.user.email)[-1]["Subject"] == "MRD-2026-00417: Delivered, NLRTM"
     says(ana, FACT.key, always=True)  # the person's own exemption
-    tell(acme, replace(FACT, milestone="DISCHARGED"), AT + 4 * DAY)
+    tell(acme, replace(FACT, milestone="DISCHARGED", occurred_at=AT + 4 * DAY), AT + 4 * DAY)
     run(acme, AT + 4 * DAY)
     assert sink.to(ana.user.email)[-1]["Subject"] == "MRD-2026-00417: Discharged, NLRTM"
 
@@ -255,7 +254,8 @@ def test_the_group_message_of_a_storm_names_only_what_the_reader_wants_to_hear_o
     assert len(sink.to(acme.member.user.email)) == 1
     assert ("SUPPRESSED", "not_followed") in phases(acme)
     old = {name: value for name, value in group.plain().items() if name != "shipments"}
-    assert ExceptionsGrouped.read(old).for_reader(lambda *_about: False) is None or True
+    noted_before = ExceptionsGrouped.read(old)
+    assert noted_before.for_reader(lambda *_about: False) is noted_before, "nobody can tell whose they are"
 
 
 @pytest.mark.req("O9")

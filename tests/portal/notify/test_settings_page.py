@@ -10,11 +10,14 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from portal.notify.models import MailWording
 from portal.notify.wishes import Wish, habits_row, wishes_of, zone_of
 from portal.notify.wording import PRESSING, kinds_for
 from portal.tenancy.context import OPERATOR_ID, as_tenant
-from portal.tenancy.models import Member, Role
+from portal.tenancy.models import AuditEntry, Member, Role
 from tests.cast import Account, operator, person, sign_in
+from tests.portal.notify.post import FACT, run, tell
+from tests.processes import Sink
 from tests.tracking.messages import shipment
 
 PAGE = "/settings/notices"
@@ -89,7 +92,7 @@ def test_what_cannot_be_is_said_at_its_field_and_nothing_is_stored(
     page = answer.content.decode()
     assert answer.status_code == 400
     assert "Nothing is saved yet" in page
-    assert says in re.search(rf'id="id_{field}_error".*?</', page, re.S).group(0)
+    assert says in re.search(rf'id="id_{field}_error".*?</p>', page, re.S).group(0)
     assert said(acme.member) == {}
 
 
@@ -154,3 +157,26 @@ def test_what_was_said_before_is_kept_by_the_migration(acme: Account) -> None:
         assert cursor.fetchall() == [
             (1, "a.b", "OFF", "ALL"), (1, "c.d", "NOW", "FOLLOWED"), (2, "a.b", "NOW", "FOLLOWED"),
         ]  # fmt: skip
+
+
+def test_the_operator_writes_around_an_accounts_mails(acme: Account, globex: Account, sink: Sink) -> None:
+    address = f"/ops/accounts/{acme.tenant.public_id}/settings/mails"
+    lee, finance = (sign_in(Client(), person(OPERATOR_ID, role)) for role in (Role.ACCOUNT_MANAGER, Role.FINANCE))
+    said = {"greeting-en": "Dear {name},", "closing-en": "Call <b>Lee</b>: +31 10 1234"}
+    assert finance.post(address, said).status_code == 403
+    assert lee.post(address, {**said, "greeting-en": "x" * 201}).status_code == 400
+    assert lee.post(address, said).status_code == 302
+    assert "Call &lt;b&gt;Lee&lt;/b&gt;" in lee.get(address).content.decode()
+    for account in (acme, globex):
+        tell(account, FACT)
+        run(account)
+    plain, html = (part.get_payload(decode=True).decode() for part in sink.to(acme.member.user.email)[0].get_payload())
+    assert plain.startswith(f"Dear {acme.member.name},\n\nMRD-2026-00417: ")
+    assert "\n\nCall <b>Lee</b>: +31 10 1234\n\n-- \n" in plain
+    assert "Call &lt;b&gt;Lee&lt;/b&gt;" in html
+    assert "Lee" not in sink.to(globex.member.user.email)[0].as_string()
+    with as_tenant(acme.pk):
+        assert AuditEntry.objects.filter(action="mail.wording_set").count() == 1
+    lee.post(address, {"greeting-en": "", "closing-en": ""})
+    with as_tenant(acme.pk):
+        assert not MailWording.objects.exists()
