@@ -6,7 +6,7 @@ Who is told, how and whether still, is portal.notify's business.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
@@ -204,7 +204,7 @@ class ExceptionsGrouped(Fact):
     codes: list[str]
     kinds: list[str]  # raised, worsened, cleared
     path: str
-    shipments: list[str] | tuple[str, ...] = ()  # public ids, likewise; empty when they were not noted yet
+    shipments: list[str] = field(default_factory=list)  # public ids, likewise; empty when they were not noted yet
 
     @property
     def object_key(self) -> str:

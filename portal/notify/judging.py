@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import transaction
+
 from portal.lib.facts import Audience, Fact, fact_class
 from portal.notify.models import Delivery, MailMode, Phase
 from portal.notify.selectors import suppressed_of
@@ -58,8 +60,9 @@ def judge_digest(delivery: Delivery, at: datetime) -> Judged:
             refused.setdefault(why, []).append(row.pk)
         else:
             items.append((row, told))
-    for why, pks in refused.items():
-        Delivery.objects.filter(pk__in=pks).update(phase=Phase.SUPPRESSED, reason=why, changed_at=at)
+    with transaction.atomic():
+        for why, pks in refused.items():
+            Delivery.objects.filter(pk__in=pks).update(phase=Phase.SUPPRESSED, reason=why, changed_at=at)
     return Judged(reason="" if items else "nothing_left", items=items)
 
 

@@ -227,7 +227,7 @@ class DeliveryPage(PageView):
 
     def _show(self, tenant_id: int, owner: str, public_id: str, form: ResolveForm, *, status: int) -> HttpResponse:
         with as_tenant(tenant_id), transaction.atomic():
-            delivery = Delivery.objects.select_related("tenant").filter(public_id=public_id).first()
+            delivery = Delivery.objects.select_related("tenant", "digest").filter(public_id=public_id).first()
         if delivery is None:
             raise NotFound
         phase = Phase(delivery.phase)
@@ -235,9 +235,16 @@ class DeliveryPage(PageView):
             "title": delivery.subject or kind_label(delivery.fact_key)[0], "delivery": delivery,
             "crumbs": [{"label": _("Outbox"), "url": reverse("ops:notify_outbox")}, {"label": delivery.email}],
             "phase": {"tone": TONES[phase], "label": phase.label}, "zone": operator_zone(),
-            "reason": REASONS.get(delivery.reason, delivery.reason),
+            "reason": REASONS.get(delivery.reason, delivery.reason), "told_by": self._told_by(delivery, owner),
             "confirm": self._confirm(form) if phase == Phase.UNCERTAIN else None,
         }, status=status)  # fmt: skip
+
+    @staticmethod
+    def _told_by(delivery: Delivery, owner: str) -> str:
+        """The address of the mail that tells this one with others."""
+        if delivery.digest is None:
+            return ""
+        return reverse("ops:notify_delivery", kwargs={"owner": owner, "public_id": delivery.digest.public_id})
 
     def _confirm(self, form: ResolveForm) -> dict[str, Any]:
         allowed = self.policy.allows(self.member.role, unsafe=True)

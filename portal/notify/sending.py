@@ -33,6 +33,7 @@ AWAY_WAIT: Final = timedelta(seconds=8)  # no connection: soon again, the breake
 PAUSED_WAIT: Final = timedelta(seconds=30)
 
 declare("notify.after_claim", "a delivery is claimed, no connection made")
+declare("notify.after_hold", "a mail waits for its hour, its row not yet done")
 declare("notify.before_handover", "the recipient is accepted, the hand-over not yet committed")
 declare("notify.after_handover", "the hand-over is committed, nothing transmitted")
 declare("notify.before_sent", "the server has accepted the mail, its end not yet committed")
@@ -98,7 +99,7 @@ def _lease_seconds() -> int:
 
 
 def _held(key: str, at: datetime) -> None:
-    """Not to be claimed: ended, or somebody's; a hand-over whose holder is gone becomes uncertain."""
+    """Not to be claimed: ended, waiting, or somebody's; a hand-over whose holder is gone becomes uncertain."""
     lapsed = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     with transaction.atomic():
         swept = Delivery.objects.filter(lapsed, key=key, phase=Phase.HANDED_OVER).update(
@@ -107,7 +108,7 @@ def _held(key: str, at: datetime) -> None:
     if swept:
         return
     delivery = Delivery.objects.filter(key=key).first()
-    if delivery is not None and delivery.phase not in (*ENDED, Phase.UNCERTAIN):
+    if delivery is not None and delivery.phase not in (*ENDED, Phase.HELD, Phase.UNCERTAIN):
         raise TryAgain("held by another worker", due_at=at + timedelta(seconds=max(1, _lease_seconds() // 4)))
 
 
@@ -120,6 +121,7 @@ def _waits(delivery: Delivery, judged: Judged, at: datetime) -> bool:
     if held is not None:
         if not delivery_hold(delivery=delivery, until=held[0], why=held[1], at=at):
             raise LostClaim
+        fault("notify.after_hold")
         return True
     with transaction.atomic():
         reason = end_before_told(delivery=delivery, fact=fact, at=at)

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from portal.lib import clock
 from portal.lib.errors import BadRequest, NotFound
 from portal.notify.forms import NoticesForm
-from portal.notify.models import DigestRhythm, MailMode
+from portal.notify.models import MailMode
 from portal.notify.notices import unsubscribe_read
 from portal.notify.preferences import habits_set, mail_stop, preset_set, wishes_set
 from portal.notify.selectors import suppressed_of
@@ -102,7 +102,7 @@ class NoticeSettings(PageView):
         back = suppressed_of(self.member.user.email)
         return self.page("notify/settings.html", {
             "title": _("What I am told"), "form": form, "rows": form.rows(), "came_back": back,
-            "weekly": form["digest"].value() == DigestRhythm.WEEKLY, "email": self.member.user.email,
+            "email": self.member.user.email,
             "presets": [{"value": key, "label": label, "says": says} for key, (label, says) in _PRESETS.items()],
             "addresses_url": reverse("notices:addresses") if self.member.role == Role.MANAGER else "",
         }, status=status)  # fmt: skip

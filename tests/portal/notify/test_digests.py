@@ -20,6 +20,7 @@ from portal.tenancy.context import as_tenant
 from portal.tenancy.models import Member, Tenant
 from tests.cast import Account
 from tests.portal.notify.post import AT, FACT, bells, deliveries, lives, only_member, run, says, tell
+from tests.portal.notify.test_crashes import killed_worker
 from tests.processes import Sink
 from tests.tracking.messages import shipment
 from tiers.credits.facts import CreditApproved
@@ -308,6 +309,26 @@ def test_money_waits_for_a_managers_quiet_hours_and_says_so_beside_the_shipments
     (mail,) = sink.to(acme.manager.user.email)
     assert "Beside your shipments\n- " in words(mail)
     assert "Acme &amp; Söhne" in mail.get_payload()[1].get_payload(decode=True).decode()
+
+
+@pytest.mark.slow
+@pytest.mark.req("O3", "O11")
+@pytest.mark.parametrize("point", ["notify.after_hold", "outbox.before_done:2", "outbox.after_done:2"])
+def test_a_worker_that_dies_leaves_a_mail_that_waits_and_comes_once(
+    acme: Account, ana: Member, sink: Sink, point: str
+) -> None:
+    now = datetime.now(UTC)
+    says(ana, FACT.key, mail="DIGEST")
+    tell(acme, replace(FACT, occurred_at=now), now)
+    assert killed_worker(acme, sink, point) == -9
+    run(acme, now + timedelta(minutes=2))  # the row that was being worked on is taken up again
+    (held,) = deliveries(acme)
+    assert held.phase == Phase.HELD
+    with as_tenant(acme.pk):
+        assert not OutboxRow.objects.filter(name="notify.send", state="PENDING").exists()
+    run(acme, held.held_until)
+    run(acme, held.held_until + DAY)
+    assert len(sink.to(ana.user.email)) == 1
 
 
 @pytest.mark.req("I3")

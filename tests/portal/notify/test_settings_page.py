@@ -170,7 +170,8 @@ def test_the_operator_writes_around_an_accounts_mails(acme: Account, globex: Acc
     for account in (acme, globex):
         tell(account, FACT)
         run(account)
-    plain, html = (part.get_payload(decode=True).decode() for part in sink.to(acme.member.user.email)[0].get_payload())
+    parts = sink.to(acme.member.user.email)[0].get_payload()
+    plain, html = (part.get_payload(decode=True).decode().replace("\r\n", "\n") for part in parts)
     assert plain.startswith(f"Dear {acme.member.name},\n\nMRD-2026-00417: ")
     assert "\n\nCall <b>Lee</b>: +31 10 1234\n\n-- \n" in plain
     assert "Call &lt;b&gt;Lee&lt;/b&gt;" in html
