@@ -22,7 +22,7 @@ from portal.notify.rules import News, overtaken
 from portal.notify.services import message_id
 from portal.notify.timing import digest_due, quiet_until
 from portal.notify.wishes import Wish, habits_read, habits_row, zone_of
-from portal.outbox.services import enqueue, enqueue_outgoing, run_all_again
+from portal.outbox.services import STALE, enqueue, enqueue_outgoing, run_all_again
 from portal.tenancy.context import scope
 from portal.tenancy.models import Member
 from portal.tenancy.selectors import tenant_current
@@ -80,7 +80,8 @@ def end_before_told(*, delivery: Delivery, fact: Fact, at: datetime) -> str:
 def digest_collect(*, member: str, at: datetime) -> Delivery | None:
     """Makes one mail of all that waited for this person until now; None when nothing is left to tell.
 
-    What waited alone for the end of quiet hours goes out as the mail that it is.
+    What waited alone for the end of quiet hours goes out as the mail that it is; what nobody could take up for three days
+    after its hour is no news any more.
     """
     held = Delivery.objects.select_for_update(of=("self",)).select_related("member__user").filter(
         member__public_id=member, phase=Phase.HELD, held_until__lte=at
@@ -89,6 +90,7 @@ def digest_collect(*, member: str, at: datetime) -> Delivery | None:
     if not due:
         return None
     dropped = _overtaken({d.matter for d in due if d.matter}, due[0].member_id)
+    dropped |= {d.pk: "stale" for d in due if d.held_until is not None and at - d.held_until > STALE}
     _drop(dropped, at)
     left = [d for d in due if d.pk not in dropped]
     if not left:

@@ -208,6 +208,16 @@ def test_what_lost_its_reader_before_the_digest_left_is_left_out(
     assert len(sink.accepted) == 1
 
 
+@pytest.mark.req("O9")
+def test_a_digest_that_nobody_could_send_for_days_is_no_news(acme: Account, ana: Member, sink: Sink) -> None:
+    says(ana, FACT.key, mail="DIGEST")
+    tell(acme, FACT)
+    run(acme)
+    run(acme, NEXT + timedelta(hours=73))
+    assert phases(acme) == [("SUPPRESSED", "stale")]
+    assert not sink.accepted
+
+
 @pytest.mark.req("O6", "O3")
 def test_two_workers_and_a_late_sweep_make_one_digest(acme: Account, ana: Member, sink: Sink) -> None:
     says(ana, FACT.key, mail="DIGEST")
