@@ -25,6 +25,11 @@ class SnapshotPublished(Fact):
         """Once for each snapshot; a new version is a new snapshot."""
         return self.snapshot
 
+    @property
+    def matter(self) -> str:
+        """A later version of the month stands in place of the one before."""
+        return f"month:{self.period}"
+
     @classmethod
     def example(cls) -> SnapshotPublished:
         """March of some account."""

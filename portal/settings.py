@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,12 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.starttls, _MAIL.tls
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "Plimsoll <portal@localhost>")
+MAIL_BOUNCES = env.text("MAIL_BOUNCES", "")  # mail comes back to local+tag@domain of this address; empty: to MAIL_FROM
+if MAIL_BOUNCES and not re.fullmatch(r"[A-Za-z0-9._-]{1,20}@[A-Za-z0-9.-]+", MAIL_BOUNCES):
+    raise ImproperlyConfigured("MAIL_BOUNCES must be one plain address such as bounces@portal.example.com.")
+BOUNCE_KEY = env.text("BOUNCE_KEY", "")  # whoever posts what came back must know it; empty: that door is closed
+if BOUNCE_KEY and len(BOUNCE_KEY) < 32:
+    raise ImproperlyConfigured("BOUNCE_KEY must have 32 characters or more.")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.account.keys.KeyAuthentication"],

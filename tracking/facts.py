@@ -5,12 +5,16 @@ Who is told, how and whether still, is portal.notify's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, Final
 
-from portal.lib.facts import Audience, Fact, fact
+from portal.lib.facts import Act, Audience, Fact, fact
 from tracking.commented import CommentPosted, CustomerWrote, DocumentAdded, Mentioned
+
+_SEVERE: Final = frozenset({"HIGH", "CRITICAL"})
+_IN_STEPS: Final = "ETA_SLIP"  # each day later is a case of its own (8.1): of a shipment the last one counts
 
 
 @fact("tracking.milestone_reached", audience=Audience.FOLLOWERS, entitlement="milestone_emails")
@@ -112,6 +116,16 @@ class ExceptionFact(Fact):
     call: str  # the vessel call or place that many may speak of at once (R8.5)
     path: str
 
+    @property
+    def matter(self) -> str:
+        """One case; moves of an arrival are one matter of their shipment."""
+        return f"slip:{self.shipment}" if self.code == _IN_STEPS else f"case:{self.case}"
+
+    @property
+    def is_urgent(self) -> bool:
+        """Quiet hours delay low and medium, never high (R8.5)."""
+        return self.severity in _SEVERE
+
     @classmethod
     def values(cls) -> dict[str, Any]:
         """Of an example: a shipment at risk, four days late."""
@@ -126,6 +140,8 @@ class ExceptionFact(Fact):
 @fact("tracking.exception_raised", audience=Audience.FOLLOWERS, entitlement="exception_alerts")
 class ExceptionRaised(ExceptionFact):
     """Something went wrong with a shipment, or is about to; told once each time (R8.5)."""
+
+    act: ClassVar[Act] = Act.BEGINS
 
     opening: int  # the first time, or after it had ended
     is_over: bool  # learned only afterwards
@@ -162,6 +178,8 @@ class ExceptionWorsened(ExceptionFact):
 class ExceptionCleared(ExceptionFact):
     """An exception has ended: what ends it was heard, a person dealt with it, or it turned out never to have been."""
 
+    act: ClassVar[Act] = Act.ENDS
+
     opening: int
     because: str  # heard, resolved, withdrawn
 
@@ -187,11 +205,29 @@ class ExceptionsGrouped(Fact):
     codes: list[str]
     kinds: list[str]  # raised, worsened, cleared
     path: str
+    shipments: list[str] = field(default_factory=list)  # public ids, likewise; empty when they were not noted yet
 
     @property
     def object_key(self) -> str:
         """Once for each hour of a call."""
         return f"{self.call}:{self.occurred_at.isoformat()}"
+
+    @property
+    def concerns(self) -> tuple[tuple[str, str], ...]:
+        """Each line is of its own kind and shipment."""
+        return tuple((f"tracking.exception_{kind}", s) for kind, s in zip(self.kinds, self.shipments, strict=False))
+
+    def for_reader(self, wants: Callable[[str, str], bool]) -> Fact | None:
+        """The lines that the reader wants to hear of."""
+        kept = [n for n, about in enumerate(self.concerns) if wants(*about)]
+        if len(kept) == len(self.concerns):
+            return self
+        if not kept:
+            return None
+        return replace(
+            self, count=len(kept), references=[self.references[n] for n in kept], codes=[self.codes[n] for n in kept],
+            kinds=[self.kinds[n] for n in kept], shipments=[self.shipments[n] for n in kept],
+        )  # fmt: skip
 
     @classmethod
     def example(cls) -> ExceptionsGrouped:
@@ -200,6 +236,7 @@ class ExceptionsGrouped(Fact):
             occurred_at=datetime(2026, 3, 12, 10, 30, tzinfo=UTC), node="NLRTM", call="9321483 NLRTM", count=2,
             references=["MRD-2026-00418", "MRD-2026-00419"], codes=["ETA_SLIP", "AT_RISK"],
             kinds=["raised", "cleared"], path="/shipments?exceptions=open",
+            shipments=["0123456789abcdefghjm", "0123456789abcdefghjn"],
         )  # fmt: skip
 
 
@@ -228,6 +265,8 @@ class DerivationDiffered(Fact):
 class SourceSilent(Fact):
     """Nothing came from a source for longer than it usually takes; told once for each silence."""
 
+    act: ClassVar[Act] = Act.BEGINS
+
     source: str  # key
     name: str
     began: str  # instant of its last message, or of its making: names the silence
@@ -241,6 +280,11 @@ class SourceSilent(Fact):
     def object_key(self) -> str:
         """Once for each silence."""
         return f"{self.source}:{self.began}"
+
+    @property
+    def matter(self) -> str:
+        """This silence."""
+        return f"silence:{self.source}:{self.began}"
 
     @classmethod
     def example(cls) -> SourceSilent:
@@ -256,6 +300,8 @@ class SourceSilent(Fact):
 class SourceHeardAgain(Fact):
     """A source that was told to be silent has sent a message."""
 
+    act: ClassVar[Act] = Act.ENDS
+
     source: str
     name: str
     began: str  # of the silence that ended
@@ -267,6 +313,11 @@ class SourceHeardAgain(Fact):
     def object_key(self) -> str:
         """Once for each silence."""
         return f"{self.source}:{self.began}"
+
+    @property
+    def matter(self) -> str:
+        """This silence."""
+        return f"silence:{self.source}:{self.began}"
 
     @classmethod
     def example(cls) -> SourceHeardAgain:

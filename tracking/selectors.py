@@ -318,9 +318,18 @@ def is_followed(shipment_id: int, *, by: int) -> bool:
     return Follow.objects.filter(shipment=shipment_id, member=by).exists()
 
 
-def follows(member_id: int, public_id: str) -> bool:
-    """The same by the shipment's public id, as facts name it."""
-    return Follow.objects.filter(member=member_id, shipment__public_id=public_id).exists()
+def followers_of(public_ids: Collection[str], *, among: Collection[int]) -> dict[str, set[int]]:
+    """Which of these members follow these shipments, by the shipments' public ids, as facts name them."""
+    rows = Follow.objects.filter(member__in=list(among), shipment__public_id__in=list(public_ids))
+    found: dict[str, set[int]] = {}
+    for public_id, member in rows.values_list("shipment__public_id", "member_id"):
+        found.setdefault(public_id, set()).add(member)
+    return found
+
+
+def lanes_of(public_ids: Collection[str]) -> dict[str, str]:
+    """The lane of each of these shipments, by public id."""
+    return dict(Shipment.objects.filter(public_id__in=list(public_ids)).values_list("public_id", "lane"))
 
 
 def views_of(member_id: int, *, is_staff: bool) -> list[SavedView]:

@@ -122,6 +122,7 @@ def _grouped(call: str, notices: Sequence[ExceptionNotice], at: datetime) -> Exc
         occurred_at=at, node=notices[0].fact["node"], call=call, count=len(notices),
         references=[n.fact["reference"] for n in listed], codes=[n.fact["code"] for n in listed],
         kinds=[n.fact_key.rpartition("_")[2] for n in listed], path="/shipments?exceptions=open",
+        shipments=[n.fact["shipment"] for n in listed],
     )  # fmt: skip
 
 

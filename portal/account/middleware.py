@@ -13,6 +13,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.account.second_factor import second_factor_of
@@ -35,7 +36,10 @@ class SecondFactorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """A session that is over is closed before any view runs."""
         member: Member | None = getattr(request, "member", None)
-        if member is not None and session_over(request.session, role=member.role, at=clock.now()):
+        if member is None:
+            return self.get_response(request)
+        by_itself = request.path == reverse("notices:bell")
+        if session_over(request.session, role=member.role, at=clock.now(), used=not by_itself):
             return _signed_out(request, _("You were signed out because you were away for a while."))
         return self.get_response(request)
 
@@ -67,4 +71,6 @@ def _signed_out(request: HttpRequest, why: str) -> HttpResponse:
     if wants_json(request):
         return refusal(request, status=401, code="signed_out", detail=why)
     messages.info(request, why)
+    if "HX-Request" in request.headers:  # a piece of a page would end up inside another one: the whole is asked anew
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")

@@ -57,15 +57,18 @@ def session_fresh(session: SessionBase, *, at: datetime) -> bool:
     return proven is not None and proven <= at <= proven + FRESH
 
 
-def session_over(session: SessionBase, *, role: str, at: datetime) -> bool:
-    """Whether the session has ended by its length, or by being idle; otherwise notes the use once a minute."""
+def session_over(session: SessionBase, *, role: str, at: datetime, used: bool = True) -> bool:
+    """Whether the session has ended by its length, or by being idle; otherwise notes the use once a minute.
+
+    `used` False: a page asked by itself, and nobody need sit before it.
+    """
     began, seen = _read(session, _BEGAN), _read(session, _SEEN)
     if began is None or seen is None:  # signed in by other means than our door: begins now, without any proof
         session[_BEGAN] = session[_SEEN] = at.timestamp()
         return False
     if at - began > LONGEST or (role in STRONG_ROLES and at - seen > IDLE):
         return True
-    if at - seen >= _NOTE_EVERY:
+    if used and at - seen >= _NOTE_EVERY:
         session[_SEEN] = at.timestamp()
     return False
 

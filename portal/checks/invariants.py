@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Count, Exists, IntegerField, OuterRef, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models.functions import Coalesce, Concat, Now
 
 from kpis.selectors import invariant_breaches as figure_breaches
 from portal.checks.walls import wall_breaches
@@ -31,6 +31,7 @@ from tracking.models import InboundMessage, MessageState, Quarantined, RawBody, 
 Breach = dict[str, Any]
 WAITS_AT_MOST: Final = timedelta(minutes=5)
 CHECKED: Final = ("I1", "I2", "I3", "I4", "I5", "I6", "I8")
+_TAKEN_UP: Final = timedelta(minutes=10)  # after its hour a mail that waits is collected, or asked for again
 _UNSENT: Final = (Phase.QUEUED, Phase.CLAIMED, Phase.HANDED_OVER)
 _PAGE: Final = 2_000
 
@@ -120,6 +121,9 @@ def notice_breaches() -> Iterator[Breach]:
     lost = Delivery.objects.filter(phase__in=_UNSENT).exclude(Exists(works))
     for public_id in lost.values_list("public_id", flat=True):
         yield _breach("I3", "a notification is open and nothing will send it", delivery=public_id)
+    waiting = Delivery.objects.filter(phase=Phase.HELD, held_until__lt=Now() - _TAKEN_UP)
+    for public_id in waiting.values_list("public_id", flat=True):
+        yield _breach("I3", "a mail waits and nothing has taken it up", delivery=public_id)
     unexplained = Delivery.objects.filter(phase__in=(Phase.SUPPRESSED, Phase.FAILED), reason="")
     for public_id in unexplained.values_list("public_id", flat=True):
         yield _breach("I3", "a notification was not sent and no reason is kept", delivery=public_id)

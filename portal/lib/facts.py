@@ -24,6 +24,14 @@ class Audience(StrEnum):
     NOBODY = "NOBODY"  # recorded, nobody is told
 
 
+class Act(StrEnum):
+    """What a fact does to its matter: an end that follows an untold beginning is no news, nor is that beginning."""
+
+    BEGINS = "BEGINS"
+    CHANGES = "CHANGES"  # stands in place of what was told before
+    ENDS = "ENDS"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fact:
     """Something that happened to one tenant and cannot be undone. Subclasses add JSON-plain fields."""
@@ -33,6 +41,7 @@ class Fact:
     key: ClassVar[str]
     audience: ClassVar[Audience]
     entitlement: ClassVar[str | None]
+    act: ClassVar[Act] = Act.CHANGES
 
     @property
     def object_key(self) -> str:
@@ -43,6 +52,26 @@ class Fact:
     def needs(self) -> tuple[str, ...]:
         """The entitlements without which nobody of the tenant is told (R5.1); a kind may need more for some of it."""
         return () if self.entitlement is None else (self.entitlement,)
+
+    @property
+    def matter(self) -> str:
+        """What it is news of: later news of the same overtakes it while it waits. Empty: it stands for itself."""
+        return ""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether nobody's quiet hours hold it back (R8.5)."""
+        return False
+
+    @property
+    def concerns(self) -> tuple[tuple[str, str], ...]:
+        """(key of a kind of fact, public id) of each shipment it speaks of; empty when it speaks of none."""
+        shipment = getattr(self, "shipment", "")
+        return ((self.key, shipment),) if shipment else ()
+
+    def for_reader(self, wants: Callable[[str, str], bool]) -> Fact | None:
+        """What is left of it for somebody who wants to hear only some of what it `concerns`; None: nothing."""
+        return self if all(wants(*about) for about in self.concerns) else None
 
     def plain(self) -> dict[str, Any]:
         """JSON values by field name."""

@@ -115,13 +115,18 @@ def breaker() -> Breaker:
     return _breakers.setdefault((settings.EMAIL_HOST, settings.EMAIL_PORT), Breaker())
 
 
-def hand_over(content: bytes, *, recipient: str, before_data: Callable[[], None]) -> None:
+def return_path(*, owner: str, delivery: str) -> str:
+    """Where a mail comes back to: an address that names it, where MAIL_BOUNCES gives one to build it on."""
+    local, at, domain = settings.MAIL_BOUNCES.partition("@")
+    return f"{local}+{owner}-{delivery}@{domain}" if at else _bare(settings.DEFAULT_FROM_EMAIL)
+
+
+def hand_over(content: bytes, *, recipient: str, sender: str, before_data: Callable[[], None]) -> None:
     """Sends one mail; returns when the server has answered 250 to its content.
 
     `before_data` is called when the recipient is accepted and nothing is transmitted yet; what it raises ends the
     attempt. Raises Later, Refused, Unknown.
     """
-    sender = _bare(settings.DEFAULT_FROM_EMAIL)
     with _connection() as smtp:
         _step("MAIL", lambda: smtp.mail(sender))
         _step("RCPT", lambda: smtp.rcpt(_ascii(recipient)), recipient=True)

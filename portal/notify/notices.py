@@ -6,6 +6,7 @@ Links are built from settings.PUBLIC_URL, never from a request (W3). Nothing is 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -47,7 +48,18 @@ class Reader:
     name: str
     language: str
     unsubscribe_token: str  # empty for mails that one cannot unsubscribe from
+    greeting: str = ""  # what the operator writes around the mails to this account
+    closing: str = ""
     ink: str = DEFAULT  # the colour of the brand, readable on white
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a digest says about one shipment, or about what belongs to none (`reference` empty)."""
+
+    reference: str
+    link: str
+    lines: Sequence[tuple[str, str]]  # what, and when in words that name their zone
 
 
 def template_name(fact_key: str) -> str:
@@ -58,32 +70,67 @@ def template_name(fact_key: str) -> str:
 def notice_render(fact: Fact, reader: Reader) -> Notice:
     """Renders the fact's template; TemplateDoesNotExist when the fact has none."""
     with translation.override(reader.language):
-        values = _values(fact, reader)
-        template = _template(fact.key)
-        text = _block(template, "text", values) + "\n" + loader.render_to_string("notices/_foot.txt", values)
-        return Notice(
-            subject=_block(template, "subject", values).strip(),
-            text=_BLANK_LINES.sub("\n\n", text).strip() + "\n",
-            html=_inliner().inline(template.render(Context(values))),
-            unsubscribe_url=values["unsubscribe_url"],
-        )
+        values = {
+            **_values(reader),
+            "fact": fact,
+            "link": _link(fact),
+            "for_staff": scope_or_none() == OPERATOR_ID or fact.audience == Audience.STAFF,
+        }
+        return _rendered(_template(template_name(fact.key)), values)
 
 
-def _values(fact: Fact, reader: Reader) -> dict[str, Any]:
+def digest_render(parts: Sequence[Part], reader: Reader, *, quiet: bool, count: int, for_staff: bool) -> Notice:
+    """Several facts in one mail, by shipment; `quiet` says that they waited for the end of quiet hours."""
+    with translation.override(reader.language):
+        shipments = sum(bool(part.reference) for part in parts)
+        values = {
+            **_values(reader), "parts": parts, "quiet": quiet, "count": count, "shipments": shipments,
+            "shown": sum(len(part.lines) for part in parts), "link": settings.PUBLIC_URL + reverse("notices:list"),
+            "for_staff": for_staff,
+        }  # fmt: skip
+        return _rendered(_template("notify/digest_mail.html"), values)
+
+
+def line_render(fact: Fact) -> str:
+    """The fact in one line of plain text, in the language that is active: what its mail has as subject."""
+    return _block(_template(template_name(fact.key)), "subject", {"fact": fact}).strip()
+
+
+def _rendered(template: Template, values: dict[str, Any]) -> Notice:
+    around = [values["greeting"], _block(template, "text", values), values["closing"]]
+    text = (
+        "\n\n".join(part.strip("\n") for part in around if part)
+        + "\n\n"
+        + loader.render_to_string("notices/_foot.txt", values)
+    )
+    return Notice(
+        subject=_block(template, "subject", values).strip(),
+        text=_BLANK_LINES.sub("\n\n", text).strip() + "\n",
+        html=_inliner().inline(template.render(Context(values))),
+        unsubscribe_url=values["unsubscribe_url"],
+    )
+
+
+def _values(reader: Reader) -> dict[str, Any]:
     token = reader.unsubscribe_token
     return {
-        "fact": fact,
-        "link": _link(fact),
         "portal_url": settings.PUBLIC_URL,
         "brand": {"name": reader.brand, "ink": reader.ink},
-        "for_staff": scope_or_none() == OPERATOR_ID or fact.audience == Audience.STAFF,
         "account": reader.account,
         "name": reader.name,
+        "greeting": reader.greeting.replace("{name}", reader.name).strip(),
+        "closing": reader.closing.replace("{name}", reader.name).strip(),
         "unsubscribe_url": settings.PUBLIC_URL + reverse("notices:unsubscribe", kwargs={"token": token})
         if token
         else "",
         "preferences_url": settings.PUBLIC_URL + reverse("notices:settings"),
     }
+
+
+def path_of(fact: Fact) -> str:
+    """Where in the portal a fact leads; never elsewhere."""
+    path = str(getattr(fact, "path", "/"))
+    return path if path.startswith("/") and not path.startswith("//") else "/"
 
 
 def _link(fact: Fact) -> str:
@@ -97,12 +144,11 @@ def _link(fact: Fact) -> str:
         if not settings.PRODUCTION or address.startswith(settings.PUBLIC_URL + "/"):
             return address
         raise ValueError("The link does not lead to the portal.")
-    path = str(getattr(fact, "path", "/"))
-    return settings.PUBLIC_URL + (path if path.startswith("/") else "/")
+    return settings.PUBLIC_URL + path_of(fact)
 
 
-def _template(fact_key: str) -> Template:
-    found: Template = loader.get_template(template_name(fact_key)).template  # type: ignore[attr-defined]
+def _template(name: str) -> Template:
+    found: Template = loader.get_template(name).template  # type: ignore[attr-defined]
     return found
 
 

@@ -34,7 +34,8 @@ PAGE = 50
 DEAD = "DEAD"
 TONES = {
     Phase.QUEUED: "neutral", Phase.CLAIMED: "info", Phase.HANDED_OVER: "info", Phase.SENT: "ok",
-    Phase.UNCERTAIN: "warn", Phase.FAILED: "late", Phase.SUPPRESSED: "neutral",
+    Phase.UNCERTAIN: "warn", Phase.FAILED: "late", Phase.SUPPRESSED: "neutral", Phase.HELD: "info",
+    Phase.COLLECTED: "ok",
 }  # fmt: skip
 REASONS = {
     "stale": gettext_lazy("Too old to be news when its turn came"),
@@ -44,7 +45,10 @@ REASONS = {
     "address_changed": gettext_lazy("The person has another address now"),
     "role_changed": gettext_lazy("The person has another role now"),
     "not_wanted": gettext_lazy("The person does not want this mail"),
-    "not_followed": gettext_lazy("The person wants to hear of followed shipments only"),
+    "not_followed": gettext_lazy("The person wants to hear of other shipments only"),
+    "overtaken": gettext_lazy("Newer news of the same stood in its place while it waited"),
+    "over_before_told": gettext_lazy("It was over before its beginning was told"),
+    "nothing_left": gettext_lazy("Nothing of it was left to tell"),
     "not_entitled": gettext_lazy("Not part of the account's tier"),
 }
 WRITERS = frozenset({Role.OPS.value, Role.ADMIN.value})
@@ -223,7 +227,7 @@ class DeliveryPage(PageView):
 
     def _show(self, tenant_id: int, owner: str, public_id: str, form: ResolveForm, *, status: int) -> HttpResponse:
         with as_tenant(tenant_id), transaction.atomic():
-            delivery = Delivery.objects.select_related("tenant").filter(public_id=public_id).first()
+            delivery = Delivery.objects.select_related("tenant", "digest").filter(public_id=public_id).first()
         if delivery is None:
             raise NotFound
         phase = Phase(delivery.phase)
@@ -231,9 +235,16 @@ class DeliveryPage(PageView):
             "title": delivery.subject or kind_label(delivery.fact_key)[0], "delivery": delivery,
             "crumbs": [{"label": _("Outbox"), "url": reverse("ops:notify_outbox")}, {"label": delivery.email}],
             "phase": {"tone": TONES[phase], "label": phase.label}, "zone": operator_zone(),
-            "reason": REASONS.get(delivery.reason, delivery.reason),
+            "reason": REASONS.get(delivery.reason, delivery.reason), "told_by": self._told_by(delivery, owner),
             "confirm": self._confirm(form) if phase == Phase.UNCERTAIN else None,
         }, status=status)  # fmt: skip
+
+    @staticmethod
+    def _told_by(delivery: Delivery, owner: str) -> str:
+        """The address of the mail that tells this one with others."""
+        if delivery.digest is None:
+            return ""
+        return reverse("ops:notify_delivery", kwargs={"owner": owner, "public_id": delivery.digest.public_id})
 
     def _confirm(self, form: ResolveForm) -> dict[str, Any]:
         allowed = self.policy.allows(self.member.role, unsafe=True)

@@ -1,17 +1,16 @@
-"""Reads of deliveries and preferences.
+"""Reads of deliveries, and of addresses that mail does not reach.
 
-Lists over tenants are asked inside a crossing; counts for /metrics come from a narrow function.
+What people want stands in wishes.py, the bell in bell.py. Lists over tenants are asked inside a crossing; counts for
+/metrics come from a narrow function.
 """
 
 from __future__ import annotations
 
 from django.db import connection
 
-from portal.notify.models import Delivery, NoticePreference, Phase
-from portal.notify.wording import FOLLOWED
+from portal.notify.models import Delivery, Phase, SuppressedAddress
 from portal.outbox.models import OutboxRow, RowState
 from portal.tenancy.context import no_tenant
-from portal.tenancy.models import Member
 
 
 def deliveries_newest(*, phase: str, before: int | None, after: int | None, most: int) -> list[Delivery]:
@@ -36,17 +35,6 @@ def dead_newest(*, before: int | None, after: int | None, most: int) -> list[Out
     return list(rows.order_by("-pk")[:most])
 
 
-def unwanted_by(member: Member) -> set[str]:
-    """Fact keys that the person has turned off."""
-    return set(NoticePreference.objects.filter(member=member, wanted=False).values_list("fact_key", flat=True))
-
-
-def only_followed_by(member: Member) -> set[str]:
-    """Fact keys of which the person wants to hear about followed shipments only, with FOLLOWED behind them."""
-    said = NoticePreference.objects.filter(member=member, wanted=True, fact_key__endswith=FOLLOWED)
-    return set(said.values_list("fact_key", flat=True))
-
-
 def delivery_gauges() -> dict[str, int]:
     """Deliveries over all tenants by phase, for /metrics and the desk (P1)."""
     with no_tenant(), connection.cursor() as cursor:
@@ -54,3 +42,18 @@ def delivery_gauges() -> dict[str, int]:
         found = {str(phase): int(count) for phase, count in cursor.fetchall()}
     shown = (Phase.QUEUED, Phase.CLAIMED, Phase.HANDED_OVER, Phase.UNCERTAIN, Phase.FAILED)
     return {f"deliveries_{phase.value.lower()}": found.get(phase.value, 0) for phase in shown}
+
+
+def addresses_newest(*, before: int | None, after: int | None, most: int) -> list[SuppressedAddress]:
+    """Addresses that mail does not reach, of the scope or of the crossing, newest first; keyset by id."""
+    rows = SuppressedAddress.objects.select_related("tenant")
+    if after is not None:
+        return list(rows.filter(pk__gt=after).order_by("pk")[:most])[::-1]
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.order_by("-pk")[:most])
+
+
+def suppressed_of(email: str) -> SuppressedAddress | None:
+    """Why this account's mail does not go to the address any more; None when it does."""
+    return SuppressedAddress.objects.filter(email=email.lower()).first()

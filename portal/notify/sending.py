@@ -1,6 +1,7 @@
 """Sending one delivery: claimed, handed over, sent, each committed before the next step (O7).
 
 A crash before the hand-over is tried again; after it nobody can know: the delivery is uncertain, a person decides.
+Whether it may go is judged in judging.py, what it says is written in writing.py.
 """
 
 from __future__ import annotations
@@ -15,21 +16,16 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from portal.brand.selectors import Look, look
-from portal.lib.facts import Audience, Fact, fact_class
 from portal.lib.faults import declare, fault
-from portal.notify.channels import Later, Mail, Refused, Unknown, hand_over, mail_bytes
-from portal.notify.models import ENDED, Channel, Delivery, NoticePreference, Phase, SuppressedAddress
-from portal.notify.notices import Reader, notice_render, optional, unsubscribe_token
-from portal.notify.selectors import only_followed_by
-from portal.notify.services import address_suppress
-from portal.notify.wording import FOLLOWED
+from portal.notify.channels import Later, Refused, Unknown, hand_over, mail_bytes, return_path
+from portal.notify.digests import DIGEST, delivery_hold, end_before_told, hold_until
+from portal.notify.judging import Judged, judge, judge_digest
+from portal.notify.models import ENDED, Delivery, Phase
+from portal.notify.undelivered import ACTOR, address_suppress
+from portal.notify.writing import digest_mail, fact_mail
 from portal.outbox.handlers import TryAgain
-from portal.outbox.services import STALE
-from portal.tenancy.context import OPERATOR_ID, scope
-from portal.tenancy.models import Member, Role
+from portal.tenancy.context import scope
 from portal.tenancy.selectors import installation, tenant_current
-from portal.web.policy import entitled
-from tracking.selectors import follows
 
 MAX_TRIES: Final = 10
 FIRST_WAIT: Final = timedelta(seconds=30)
@@ -38,6 +34,7 @@ AWAY_WAIT: Final = timedelta(seconds=8)  # no connection: soon again, the breake
 PAUSED_WAIT: Final = timedelta(seconds=30)
 
 declare("notify.after_claim", "a delivery is claimed, no connection made")
+declare("notify.after_hold", "a mail waits for its hour, its row not yet done")
 declare("notify.before_handover", "the recipient is accepted, the hand-over not yet committed")
 declare("notify.after_handover", "the hand-over is committed, nothing transmitted")
 declare("notify.before_sent", "the server has accepted the mail, its end not yet committed")
@@ -74,12 +71,14 @@ def _send(key: str, at: datetime) -> None:
         _held(key, at)
         return
     fault("notify.after_claim")
-    reason = _why_not(delivery, at)
-    if reason:
-        _end(delivery, Phase.SUPPRESSED, at, reason=reason)
+    judged = judge_digest(delivery, at) if delivery.fact_key == DIGEST else judge(delivery, at)
+    if judged.reason:
+        _end(delivery, Phase.SUPPRESSED, at, reason=judged.reason)
+        return
+    if _waits(delivery, judged, at):
         return
     try:
-        content = _content(delivery, look(found), at)
+        content = _content(delivery, judged, look(found), at)
     except ValueError as error:
         _end(delivery, Phase.FAILED, at, reason=str(error))
         return
@@ -92,7 +91,7 @@ def _claim(key: str) -> Delivery | None:
         with connection.cursor() as cursor:
             cursor.execute(_CLAIM, [_lease_seconds(), scope(), key])
             row = cursor.fetchone()
-        return None if row is None else Delivery.objects.select_related("member__user").get(pk=row[0])
+        return None if row is None else Delivery.objects.select_related("tenant", "member__user").get(pk=row[0])
 
 
 def _lease_seconds() -> int:
@@ -101,7 +100,7 @@ def _lease_seconds() -> int:
 
 
 def _held(key: str, at: datetime) -> None:
-    """Not to be claimed: ended, or somebody's; a hand-over whose holder is gone becomes uncertain."""
+    """Not to be claimed: ended, waiting, or somebody's; a hand-over whose holder is gone becomes uncertain."""
     lapsed = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     with transaction.atomic():
         swept = Delivery.objects.filter(lapsed, key=key, phase=Phase.HANDED_OVER).update(
@@ -110,72 +109,36 @@ def _held(key: str, at: datetime) -> None:
     if swept:
         return
     delivery = Delivery.objects.filter(key=key).first()
-    if delivery is not None and delivery.phase not in (*ENDED, Phase.UNCERTAIN):
+    if delivery is not None and delivery.phase not in (*ENDED, Phase.HELD, Phase.UNCERTAIN):
         raise TryAgain("held by another worker", due_at=at + timedelta(seconds=max(1, _lease_seconds() // 4)))
 
 
-def _why_not(delivery: Delivery, at: datetime) -> str:
-    """Rights, wishes and age are judged now, not when the fact happened (O9, A7); empty when nothing stands against."""
-    kind = fact_class(delivery.fact_key)
-    if at - delivery.recorded_at > STALE:
-        return "stale"
-    if SuppressedAddress.objects.filter(email=delivery.email.lower()).exists():
-        return "suppressed_address"
-    if not tenant_current().is_active:
-        return "account_inactive"
-    member = delivery.member
-    if member is not None:
-        if not (member.is_active and member.user.is_active):
-            return "member_inactive"
-        if member.user.email.lower() != delivery.email.lower():
-            return "address_changed"
-        if kind.audience == Audience.MANAGERS and member.role != Role.MANAGER:
-            return "role_changed"
-        if _unwanted(delivery, member):
-            return "not_wanted"
-        if _not_followed(delivery, member):
-            return "not_followed"
-    if kind.entitlement is not None and scope() != OPERATOR_ID and not _is_entitled(delivery, at):
-        return "not_entitled"
-    return ""
+def _waits(delivery: Delivery, judged: Judged, at: datetime) -> bool:
+    """Whether the mail is put off to the person's hour, or need not be told any more."""
+    member, fact = delivery.member, judged.fact
+    if member is None or fact is None:
+        return False
+    held = hold_until(fact=fact, wish=judged.wish, member=member, at=at)
+    if held is not None:
+        if not delivery_hold(delivery=delivery, until=held[0], why=held[1], at=at):
+            raise LostClaim
+        fault("notify.after_hold")
+        return True
+    with transaction.atomic():
+        reason = end_before_told(delivery=delivery, fact=fact, at=at)
+        if reason:
+            _end(delivery, Phase.SUPPRESSED, at, reason=reason)
+    return bool(reason)
 
 
-def _is_entitled(delivery: Delivery, at: datetime) -> bool:
-    fact = fact_class(delivery.fact_key).read(delivery.fact)
-    return all(entitled(key, at) for key in fact.needs)
-
-
-def _unwanted(delivery: Delivery, member: Member) -> bool:
-    said = NoticePreference.objects.filter(member=member, fact_key=delivery.fact_key, channel=Channel.MAIL)
-    return said.filter(wanted=False).exists()
-
-
-def _not_followed(delivery: Delivery, member: Member) -> bool:
-    """Of such news the person wants those of followed shipments only, and does not follow this one now."""
-    shipment = delivery.fact.get("shipment")
-    return (
-        shipment is not None
-        and f"{delivery.fact_key}{FOLLOWED}" in only_followed_by(member)
-        and not follows(member.pk, shipment)
-    )
-
-
-def _content(delivery: Delivery, brand: Look, at: datetime) -> bytes:
-    fact: Fact = fact_class(delivery.fact_key).read(delivery.fact)
-    member = delivery.member
-    token = ""
-    if member is not None and optional(fact.audience):
-        token = unsubscribe_token(tenant_id=scope(), member=member.public_id, fact_key=fact.key)
-    reader = Reader(
-        brand=brand.name, ink=brand.ink, account=tenant_current().name, name=member.name if member else "",
-        language=settings.LANGUAGE_CODE, unsubscribe_token=token,
-    )  # fmt: skip
-    notice = notice_render(fact, reader)
-    delivery.subject = notice.subject[:300]
-    mail = Mail(
-        message_id=delivery.message_id, recipient=delivery.email, subject=notice.subject, text=notice.text,
-        html=notice.html, unsubscribe_url=notice.unsubscribe_url, sender=brand.mail_from,
-    )  # fmt: skip
+def _content(delivery: Delivery, judged: Judged, brand: Look, at: datetime) -> bytes:
+    """The mail as sent; ValueError when it cannot be written."""
+    account = tenant_current().name
+    if judged.fact is not None:
+        mail = fact_mail(delivery, judged.fact, brand=brand, account=account)
+    else:
+        mail = digest_mail(delivery, judged.items, brand=brand, account=account)
+    delivery.subject = mail.subject[:300]
     return mail_bytes(mail, at=at)
 
 
@@ -187,11 +150,12 @@ def _dialogue(delivery: Delivery, content: bytes, at: datetime) -> None:
         fault("notify.after_handover")
 
     try:
-        hand_over(content, recipient=delivery.email, before_data=handed_over)
+        sender = return_path(owner=delivery.tenant.public_id, delivery=delivery.public_id)
+        hand_over(content, recipient=delivery.email, sender=sender, before_data=handed_over)
     except Refused as refused:
         if refused.recipient:
             with transaction.atomic():
-                address_suppress(email=delivery.email, reason=str(refused), at=at)
+                address_suppress(email=delivery.email, reason=str(refused), actor=ACTOR, at=at)
         _end(delivery, Phase.FAILED, at, reason=str(refused))
     except Unknown as unknown:
         _end(delivery, Phase.UNCERTAIN, at, reason=str(unknown))

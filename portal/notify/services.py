@@ -1,5 +1,6 @@
-"""Writes of telling people: who is due what, and what became of it.
+"""Writes of telling people: who is due what, by mail and in the portal, and what became of it.
 
+What people want is written in preferences.py, what came back in undelivered.py; mails that wait are digests.py's.
 Rendering stands in notices.py, the SMTP dialogue in channels.py.
 """
 
@@ -16,10 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from portal.lib import ids
 from portal.lib.errors import NotFound, PortalError
 from portal.lib.facts import Audience, Fact
-from portal.notify.models import Channel, Delivery, NoticePreference, Phase, SuppressedAddress
+from portal.notify.bell import bell_rows
+from portal.notify.models import BellNotice, Channel, Delivery, Phase
 from portal.outbox.services import STALE, enqueue_outgoing, run_again
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.models import Installation, Member, Role
+from portal.tenancy.selectors import tenant_current
 from portal.tenancy.services import audit
 
 
@@ -38,18 +41,32 @@ class ReasonNeeded(PortalError):
 
 
 def deliveries_create(*, fact: Fact, recorded_at: datetime, at: datetime) -> int:
-    """One delivery for each person the fact concerns, and the work of sending it; says how many are new or known.
+    """One mail and one notice in the portal for each person the fact concerns; says how many mails are new or known.
 
-    Runs in the transaction that marks the fact's row done, in its scope. Rights and wishes are asked when sending (O9).
+    Runs in the transaction that marks the fact's row done, in its scope. Rights and wishes about mails are asked when
+    sending (O9); a notice in the portal is told by being written, so they are asked here, and again when it is read.
     """
+    people = list(_recipients(fact))
+    if not people:
+        return 0
+    owner = tenant_current().public_id
     rows = [
-        _delivery(fact, recorded_at=recorded_at, at=at, member=member, email=email)
-        for member, email in _recipients(fact)
+        _delivery(fact, recorded_at=recorded_at, at=at, member=member, email=email, owner=owner)
+        for member, email in people
     ]
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)
     live = [row for row in rows if row.phase == Phase.QUEUED]
     enqueue_outgoing("notify.send", keys={row.key: {"delivery": row.key} for row in live}, at=at)
+    if at - recorded_at <= STALE:
+        _bells_create(fact, [member for member, _email in people if member is not None], recorded_at, at)
     return len(rows)
+
+
+def _bells_create(fact: Fact, members: list[Member], recorded_at: datetime, at: datetime) -> None:
+    keys = {
+        m.pk: delivery_key(tenant_id=scope(), fact=fact, email=m.user.email, channel=Channel.BELL) for m in members
+    }  # fmt: skip
+    BellNotice.objects.bulk_create(bell_rows(fact, keys, recorded_at=recorded_at, at=at), ignore_conflicts=True)
 
 
 def _recipients(fact: Fact) -> Iterable[tuple[Member | None, str]]:
@@ -73,15 +90,21 @@ def delivery_key(*, tenant_id: int, fact: Fact, email: str, channel: Channel) ->
     return ids.digest("\n".join([str(tenant_id), fact.key, fact.object_key, email.lower(), channel.value]))
 
 
-def _delivery(fact: Fact, *, recorded_at: datetime, at: datetime, member: Member | None, email: str) -> Delivery:
+def _delivery(
+    fact: Fact, *, recorded_at: datetime, at: datetime, member: Member | None, email: str, owner: str
+) -> Delivery:
     key = delivery_key(tenant_id=scope(), fact=fact, email=email, channel=Channel.MAIL)
     stale = at - recorded_at > STALE
     return Delivery(
         key=key, fact_key=fact.key, fact={} if stale and member is None else fact.plain(), recorded_at=recorded_at,
         member=member, email=email, phase=Phase.SUPPRESSED if stale else Phase.QUEUED, reason="stale" if stale else "",
-        message_id=f"<{key[:40]}@{urlsplit(settings.PUBLIC_URL).hostname or 'localhost'}>",
-        created_at=at, changed_at=at,
+        message_id=message_id(key=key, owner=owner), matter=fact.matter, created_at=at, changed_at=at,
     )  # fmt: skip
+
+
+def message_id(*, key: str, owner: str) -> str:
+    """The same on every attempt (O8), and with the tenant's public id: what comes back finds its account by it."""
+    return f"<{key[:40]}.{owner}@{urlsplit(settings.PUBLIC_URL).hostname or 'localhost'}>"
 
 
 @transaction.atomic
@@ -120,28 +143,3 @@ def sending_set(*, paused: bool, actor: str, at: datetime) -> bool:
         with as_tenant(OPERATOR_ID):
             audit(action="sending.paused" if paused else "sending.resumed", actor=actor, at=at)
     return bool(changed)
-
-
-@transaction.atomic
-def preference_set(
-    *, member: Member, fact_key: str, wanted: bool, at: datetime, channel: Channel = Channel.MAIL
-) -> None:
-    """A person's word about one kind of notice; the last word counts."""
-    NoticePreference.objects.update_or_create(
-        member=member, fact_key=fact_key, channel=channel, defaults={"wanted": wanted, "changed_at": at}
-    )
-
-
-def address_suppress(*, email: str, reason: str, at: datetime) -> None:
-    """No further mail of this account to this address (O10); the first reason stays."""
-    row = SuppressedAddress(email=email.lower(), reason=reason[:200], created_at=at)
-    SuppressedAddress.objects.bulk_create([row], ignore_conflicts=True)
-
-
-@transaction.atomic
-def address_release(*, email: str, actor: str, at: datetime) -> bool:
-    """The address works again; False when it was not suppressed."""
-    gone, _by_model = SuppressedAddress.objects.filter(email=email.lower()).delete()
-    if gone:
-        audit(action="address.released", actor=actor, at=at, object_type="address")
-    return bool(gone)

@@ -67,7 +67,28 @@ KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
 }  # fmt: skip
 
 
-FOLLOWED: Final = ".followed"  # behind a fact key: the wish to hear it of followed shipments only
+# What goes wrong now, or needs somebody to act: told at once even where the rest waits for a digest.
+PRESSING: Final = frozenset({
+    "tracking.exception_raised", "tracking.exception_worsened", "tracking.exceptions_grouped", "tracking.source_silent",
+    "tracking.subscription_ended", "tracking.derivation_differed", "webhooks.endpoint_disabled",
+})  # fmt: skip
+_DIGEST: Final = "notify.digest"
+
+# How a line of the bell is marked; what is not listed is plain news.
+TONES: Final[dict[str, str]] = {
+    "tracking.milestone_reached": "info",
+    "tracking.exception_raised": "late",
+    "tracking.exception_worsened": "late",
+    "tracking.exceptions_grouped": "late",
+    "tracking.exception_cleared": "ok",
+    "credits.credit_approved": "money",
+    "tracking.source_silent": "warn",
+    "tracking.source_heard_again": "ok",
+    "tracking.subscription_ended": "warn",
+    "tracking.derivation_differed": "warn",
+    "webhooks.endpoint_disabled": "warn",
+    "webhooks.deliveries_given_up": "warn",
+}
 
 
 def is_about_a_shipment(fact_key: str) -> bool:
@@ -76,15 +97,13 @@ def is_about_a_shipment(fact_key: str) -> bool:
 
 
 def kind_label(fact_key: str) -> tuple[str, str]:
-    """(name, explanation) of a kind of notice."""
-    if fact_key.endswith(FOLLOWED):
-        return _only_followed()
+    """(name, explanation) of a kind of notice, or of several with `+` between."""
+    if fact_key == _DIGEST:
+        return gettext("The digest"), gettext("Several pieces of news in one mail, at the person's hour.")
+    if "+" in fact_key:
+        return ", ".join(kind_label(key)[0] for key in fact_key.split("+")), ""
     label, says = KINDS.get(fact_key, (fact_key, ""))
     return str(label), str(says)
-
-
-def _only_followed() -> tuple[str, str]:
-    return gettext("Only of shipments that I follow"), gettext("Those with the bell; otherwise of every shipment.")
 
 
 def kinds_for(*, is_staff: bool, is_manager: bool) -> list[str]:

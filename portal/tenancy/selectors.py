@@ -5,12 +5,13 @@ Each look-up without a scope is one SECURITY DEFINER function that answers ids o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Subquery
-from django.db.models.expressions import RawSQL
+from django.db.models.expressions import BaseExpression, RawSQL
 from django.db.models.functions import JSONObject
 
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
@@ -74,11 +75,23 @@ def tenant_zone() -> ZoneInfo:
     return ZoneInfo(own) if own else operator_zone()
 
 
+_beside_member: dict[str, Callable[[], BaseExpression]] = {}
+
+
+def member_beside(name: str, expression: Callable[[], BaseExpression]) -> None:
+    """An app above registers what every page wants to know of its reader: read in the statement that reads the member.
+
+    `expression` is called inside the scope; its outer row is the member.
+    """
+    _beside_member[name] = expression
+
+
 def member_get(member_id: int) -> Member | None:
     """An active member of the entered scope with the user attached, and `brand`, what every page is headed with."""
     shown = JSONObject(name="name", accent="accent", logo_digest="logo_digest")
     brand = Subquery(Installation.objects.filter(pk=1).values(shown=shown))
-    found = Member.objects.select_related("user", "tenant").annotate(brand=brand)
+    more = {name: expression() for name, expression in _beside_member.items()}
+    found = Member.objects.select_related("user", "tenant").annotate(brand=brand, **more)
     return found.filter(pk=member_id, is_active=True).first()
 
 

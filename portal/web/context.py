@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from portal.lib import clock
-from portal.web.nav import nav_for, search_for
+from portal.web.nav import bell_for, nav_for, search_for
 
 _look: list[Callable[[Mapping[str, str] | None], dict[str, str]]] = []
 
@@ -28,6 +28,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "member": member,
         "nav": nav_for(request, member, at) if member is not None else [],
         "search_url": search_for(member, at) if member is not None else "",
+        "bell": bell_for(member, at) if member is not None else None,
         "account_url": reverse("mfa_index") if member is not None else "",
         "theme": request.COOKIES.get("theme", ""),
     }

@@ -5,6 +5,7 @@ Hiding a link is comfort, not protection; the doors check for themselves (R5.1).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,6 +47,37 @@ def search_for(member: Member, at: datetime) -> str:
         ):  # fmt: skip
             return reverse(route)
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """The bell of every page: the list behind it, where its count is asked for again, and how many wait."""
+
+    url: str
+    poll_url: str
+    count: int
+    is_more: bool  # counting ended there
+
+    @property
+    def tag(self) -> str:
+        """What the count is known by: an answer with the same one has nothing new (an ETag)."""
+        return f'W/"bell-{self.count}"'
+
+
+_bell: list[tuple[str, str, int, Callable[[Member, datetime], int]]] = []
+
+
+def bell_register(route: str, poll_route: str, most: int, count: Callable[[Member, datetime], int]) -> None:
+    """The app of notices names its list, the address of the bell itself, and how it counts up to `most`."""
+    _bell[:] = [(route, poll_route, most, count)]
+
+
+def bell_for(member: Member, at: datetime) -> Bell | None:
+    """The bell of this person; None while nothing is registered."""
+    for route, poll_route, most, count in _bell:
+        unread = count(member, at)
+        return Bell(url=reverse(route), poll_url=reverse(poll_route), count=unread, is_more=unread >= most)
+    return None
 
 
 def nav_register(*items: NavItem) -> None:

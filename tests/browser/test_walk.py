@@ -31,6 +31,7 @@ WALKERS: Final = ("PREMIUM_MANAGER", "ADMIN", "FINANCE", "ACCOUNT_MANAGER", "OPS
 NO_PAGE: Final = {
     "mfa_authenticate": "only in the middle of signing in; the story opens it",
     "people_invitation": "needs the link of a mail; tests/portal/account opens it",
+    "notices:bell": "a part of every page, which asks for it",
     "tracking:shipments_counts": "a part of the list, which asks for it",
     "ops:tracking_shipments_counts": "the same, for the staff",
     "brand:sheet": "a style sheet",

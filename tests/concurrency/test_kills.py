@@ -19,7 +19,8 @@ from django.db.models import Sum
 
 from portal.lib.facts import fact_class
 from portal.notify.models import Delivery, Phase
-from portal.notify.services import preference_set
+from portal.notify.preferences import wishes_set
+from portal.notify.wishes import Wish
 from portal.outbox.models import OutboxRow, RowState
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Member, User
@@ -100,7 +101,7 @@ def prepare(*, slow: Member, silent: Member) -> None:
     with as_tenant(slow.tenant_id):
         User.objects.filter(pk=slow.user_id).update(email=f"slow-{slow.public_id}@example.com")
     with as_tenant(silent.tenant_id):
-        preference_set(member=silent, fact_key=MilestoneReached.key, wanted=False, at=datetime.now(UTC))
+        wishes_set(member=silent, wishes={MilestoneReached.key: Wish(mail="OFF")}, at=datetime.now(UTC))
 
 
 def busy(worker: Process, *, seconds: float = 8.0) -> None:

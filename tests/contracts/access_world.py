@@ -15,7 +15,7 @@ from kpis.services import month_close, snapshot_publish
 from portal.account.invitations import invitation_create
 from portal.lib import clock, ids
 from portal.lib.periods import Month
-from portal.notify.models import Delivery
+from portal.notify.models import BellNotice, Delivery
 from portal.notify.notices import unsubscribe_token
 from portal.shares.services import share_create
 from portal.tenancy.context import OPERATOR_ID, as_tenant
@@ -30,6 +30,7 @@ from tests.tiers import world as promises
 from tests.tracking.messages import box, equipment, number_of, shipment, source, take
 from tracking.dcsaevents import event_id
 from tracking.dcsaquery import SubscriptionAsked
+from tracking.facts import MilestoneReached
 from tracking.filters import ShipmentFilter
 from tracking.freetime import FreeKind, Term
 from tracking.models import BatchAction, ExceptionCase, Quarantined, SightingRow
@@ -156,8 +157,8 @@ def _objects(side: Side) -> None:
                      "api_snapshot_file"):  # fmt: skip
             side.objects[f"kpis:{page}:public_id"] = snapshot
         side.objects["kpis:api_snapshot_file:name"] = "facts.csv"
-        pages = "shipment events event entry entry_withdraw evidence cutoff booking promise cancel documents document".split()
-        talk = "document_show document_withdraw comments comment_withdraw changes".split()
+        pages = "shipment events event entry entry_withdraw evidence cutoff booking promise cancel".split()
+        talk = "documents document document_show document_withdraw comments comment_withdraw changes".split()
         systems = "api_shipment api_containers api_milestones api_events api_event api_position".split()
         for page in (*pages, *talk, *systems, "api_documents", "api_document_file", "api_comments"):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
@@ -178,6 +179,11 @@ def _objects(side: Side) -> None:
         side.objects["people:member:public_id"] = side.account.member.public_id
         key, _text = key_create(label="spare", at=clock.now())
         side.objects["people:key_revoke:public_id"] = key.public_id
+        bell = BellNotice.objects.create(
+            member=side.account.manager, key=ids.digest(nothing()), fact_key="tracking.milestone_reached",
+            fact=MilestoneReached.example().plain(), recorded_at=clock.now(),
+        )  # fmt: skip
+        side.objects["notices:open:public_id"] = bell.public_id
         mail = Delivery.objects.values_list("public_id", flat=True).first()
         side.objects["notify:delivery:public_id"] = mail or nothing()
         made = invitation_create(email=_address(), name="Ina", role="MEMBER", by=side.account.manager, at=clock.now())

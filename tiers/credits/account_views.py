@@ -192,6 +192,8 @@ class AccountPage(TenantView):
             {"label": _("Members"), "url": self.url("people:members"), "icon": "users"},
         ]
         if may_change:
+            mails = reverse("ops:notices_wording", kwargs={"account": self.account.public_id})
+            links.append({"label": _("Mails"), "url": mails, "icon": "mail"})
             url = self.url("promises:agreement_new")
             links.append({"label": _("New agreement"), "url": url, "icon": "plus"})
         return links

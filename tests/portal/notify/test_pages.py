@@ -1,8 +1,7 @@
-"""The desk sees what leaves the house and decides what only a person can; people choose what they are told."""
+"""The desk sees what leaves the house and decides what only a person can."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +9,7 @@ from django.db import transaction
 from django.test import Client
 
 from portal.lib import ids
-from portal.notify.models import Delivery, NoticePreference, Phase
-from portal.notify.selectors import only_followed_by
-from portal.notify.wording import is_about_a_shipment, kinds_for
+from portal.notify.models import Delivery, Phase
 from portal.outbox.models import OutboxRow, RowKind, RowState
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Installation, Member, Role
@@ -117,39 +114,9 @@ def test_operations_pause_and_finance_only_looks(acme: Account, ops: Client) -> 
     assert not Installation.objects.get().sending_paused
 
 
-@pytest.mark.req("O9")
-def test_a_person_chooses_what_comes_by_mail(acme: Account) -> None:
-    client = signed_in(acme.member)
-    page = text(client, "/settings/notices")
-    assert "A shipment reached a milestone" in page
-    assert "credit" not in page.split("<main")[1]  # for managers only
-    assert client.post("/settings/notices", {"kpis.snapshot_published": "on"}).status_code == 302
-    with as_tenant(acme.pk):
-        said = dict(NoticePreference.objects.filter(member=acme.member).values_list("fact_key", "wanted"))
-    assert said["tracking.milestone_reached"] is False
-    assert "kpis.snapshot_published" not in said
-
-
 @pytest.mark.req("P1")
 def test_metrics_count_what_waits(acme: Account) -> None:
     lost(acme)
     body = Client().get("/metrics").content.decode()
     for name in ("outbox_waiting", "outbox_dead", "outbox_oldest_seconds", "deliveries_uncertain"):
         assert name in body
-
-
-def test_a_shipper_chooses_to_hear_of_followed_shipments_only(acme: Account) -> None:
-    client = signed_in(acme.member)
-    page = text(client, "/settings/notices")
-    kinds = [kind for kind in kinds_for(is_staff=False, is_manager=False) if is_about_a_shipment(kind)]
-    key = "tracking.milestone_reached"
-    assert {key, "tracking.exception_raised"} <= set(kinds)
-    assert page.count("Only of shipments that I follow") == len(kinds)
-    client.post("/settings/notices", {key: "on", f"{key}.followed": "on"})
-    box = re.search(
-        rf'<input type="checkbox" name="{re.escape(key)}.followed"[^>]*>', text(client, "/settings/notices")
-    )
-    assert "checked" in box[0]
-    with as_tenant(acme.pk):
-        assert only_followed_by(acme.member) == {f"{key}.followed"}
-    assert "Only of shipments" not in text(signed_in(person(OPERATOR_ID, Role.OPS)), "/settings/notices")

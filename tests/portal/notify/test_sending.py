@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,78 +13,21 @@ from django.test import override_settings
 from portal.account.facts import Invited
 from portal.brand.selectors import Look
 from portal.lib import seal
-from portal.lib.facts import Fact
 from portal.notify import channels, services
+from portal.notify.judging import judge
 from portal.notify.models import Delivery, NoticePreference, Phase, SuppressedAddress
+from portal.notify.preferences import wishes_set
+from portal.notify.wishes import Wish
 from portal.outbox import runner
-from portal.outbox.models import OutboxRow, RowState
-from portal.outbox.services import emit
+from portal.outbox.models import OutboxRow
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Member, User
-from portal.web import policy
 from tests.cast import Account
+from tests.portal.notify.post import AT, FACT, deliveries, only_member, rename, run, tell
 from tests.processes import Sink
 from tests.tracking.messages import shipment
 from tiers.credits.facts import CreditApproved
-from tracking.facts import MilestoneReached
 from tracking.services import shipments_follow
-
-AT = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    """An SMTP server, and the settings that lead to it."""
-    channels._breakers.clear()
-    with Sink() as server, override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=server.port, EMAIL_TIMEOUT=1):
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def tier() -> Iterator[list[str]]:
-    """Every account may have everything but what the test names."""
-    before, refused = list(policy._entitled), []
-    policy.ask_entitlements_of(lambda key, at: key not in refused)
-    yield refused
-    policy._entitled[:] = before
-
-
-def tell(account: Account, fact: Fact, at: datetime = AT) -> None:
-    """Records a fact."""
-    with as_tenant(account.pk), transaction.atomic():
-        emit(fact, at=at)
-
-
-def run(account: Account, at: datetime = AT) -> None:
-    """Runs what is due for one account, as the workers would."""
-    for _round in range(20):
-        with as_tenant(account.pk):
-            due = OutboxRow.objects.filter(state=RowState.PENDING, due_at__lte=at).values_list("pk", flat=True)
-            if not sum([runner.row_run(row_id=pk, at=at) for pk in due]):
-                return
-
-
-def deliveries(account: Account) -> list[Delivery]:
-    """All of one account."""
-    with as_tenant(account.pk):
-        return list(Delivery.objects.order_by("pk"))
-
-
-def rename(account: Account, pattern: str) -> str:
-    """Gives the member an address to which the sink answers in its own way."""
-    with as_tenant(account.pk), transaction.atomic():
-        address = f"{pattern}-{account.member.public_id}@example.com"
-        User.objects.filter(pk=account.member.user_id).update(email=address)
-    return address
-
-
-def only_member(account: Account) -> None:
-    """The manager leaves, so that one mail is due."""
-    with as_tenant(account.pk), transaction.atomic():
-        Member.objects.filter(pk=account.manager.pk).update(is_active=False)
-
-
-FACT = replace(MilestoneReached.example(), occurred_at=AT - timedelta(hours=2))
 
 
 @pytest.mark.req("O7", "O8", "W3")
@@ -189,7 +131,7 @@ def test_a_server_that_is_away_uses_up_no_tries_and_is_left_alone_for_a_while(ac
 @pytest.mark.req("O9", "A7")
 def test_rights_wishes_and_age_are_judged_when_sending(acme: Account, sink: Sink) -> None:
     with as_tenant(acme.pk), transaction.atomic():
-        services.preference_set(member=acme.member, fact_key=FACT.key, wanted=False, at=AT)
+        wishes_set(member=acme.member, wishes={FACT.key: Wish(mail="OFF")}, at=AT)
     tell(acme, FACT)
     with as_tenant(acme.pk):
         for pk in list(OutboxRow.objects.values_list("pk", flat=True)):
@@ -205,7 +147,7 @@ def test_rights_wishes_and_age_are_judged_when_sending(acme: Account, sink: Sink
 def test_who_wants_followed_shipments_only_hears_of_those_and_others_of_all(acme: Account, sink: Sink) -> None:
     mine, other = shipment(acme), shipment(acme)
     with as_tenant(acme.pk), transaction.atomic():
-        services.preference_set(member=acme.member, fact_key=f"{FACT.key}.followed", wanted=True, at=AT)
+        wishes_set(member=acme.member, wishes={FACT.key: Wish(which="FOLLOWED")}, at=AT)
         shipments_follow(member=acme.member, shipments=[mine.pk], at=AT)
     for made in (mine, other):
         tell(acme, replace(FACT, shipment=made.public_id, reference=made.ref))
@@ -280,7 +222,7 @@ def test_a_sender_that_wakes_after_its_lease_transmits_nothing(acme: Account, si
         key = Delivery.objects.get().key
         sleeper = sending._claim(key)
         assert sleeper is not None
-        content = sending._content(sleeper, Look(name="Meridian"), AT)
+        content = sending._content(sleeper, judge(sleeper, AT), Look(name="Meridian"), AT)
         with transaction.atomic():
             Delivery.objects.update(lease_until=datetime(2020, 1, 1, tzinfo=UTC))
         sending.delivery_send(key=key, at=AT)  # another worker
