@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.dateformat import format as date_as
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from kpis import wording
 from kpis.figures import bounds, display_pct, stands
@@ -28,7 +28,7 @@ from portal.lib.periods import Month
 
 def month_name(period: str) -> str:
     """`March 2026`."""
-    return date_as(Month.parse(period).first_day, "F Y")
+    return date_as(Month.parse(period).first_day, pgettext("month and year, Django format letters", "F Y"))
 
 
 def _percent(num: int, den: int) -> Decimal:

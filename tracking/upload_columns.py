@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.utils.dateformat import format as date_as
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from tracking import tabletimes
 from tracking.identifiers import locode_ok
@@ -318,7 +318,7 @@ def _dates(table: Table, mapping: TableMapping) -> list[dict[str, Any]]:
             clear = (e for e in examples if any(_meant(e[0], other) not in (None, e[1]) for other in orders))
             value, meant = next(clear, examples[0])
             told.append({"value": str(order), "selected": mapping.dates == order, "written": value[:40],
-                         "means": date_as(meant, "j F Y")})  # fmt: skip
+                         "means": date_as(meant, pgettext("date with the month in full, Django format letters", "j F Y"))})  # fmt: skip
     return told
 
 

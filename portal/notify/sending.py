@@ -167,7 +167,7 @@ def _content(delivery: Delivery, brand: str, at: datetime) -> bytes:
         token = unsubscribe_token(tenant_id=scope(), member=member.public_id, fact_key=fact.key)
     reader = Reader(
         brand=brand, account=tenant_current().name, name=member.name if member else "",
-        language=settings.LANGUAGE_CODE, unsubscribe_token=token,
+        language=(member.language if member else "") or settings.LANGUAGE_CODE, unsubscribe_token=token,
     )  # fmt: skip
     notice = notice_render(fact, reader)
     delivery.subject = notice.subject[:300]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -23,5 +24,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "nav": nav_for(request, member, at) if member is not None else [],
         "search_url": search_for(member, at) if member is not None else "",
         "account_url": reverse("mfa_index") if member is not None else "",
+        "languages": settings.LANGUAGES,
         "theme": request.COOKIES.get("theme", ""),
     }
