@@ -18,7 +18,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from portal.web import retelling
+
 register = template.Library()
+register.filter("retold", retelling.retold)
 
 ICON_OF_TONE = {
     "ok": "check-circle",
