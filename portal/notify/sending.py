@@ -159,6 +159,11 @@ def _not_followed(delivery: Delivery, member: Member) -> bool:
     )
 
 
+def language_of(member: Member | None) -> str:
+    """What mails to this person are written in: as chosen, else the portal's own."""
+    return (member.language if member is not None else "") or settings.LANGUAGE_CODE
+
+
 def _content(delivery: Delivery, brand: str, at: datetime) -> bytes:
     fact: Fact = fact_class(delivery.fact_key).read(delivery.fact)
     member = delivery.member
@@ -167,7 +172,7 @@ def _content(delivery: Delivery, brand: str, at: datetime) -> bytes:
         token = unsubscribe_token(tenant_id=scope(), member=member.public_id, fact_key=fact.key)
     reader = Reader(
         brand=brand, account=tenant_current().name, name=member.name if member else "",
-        language=(member.language if member else "") or settings.LANGUAGE_CODE, unsubscribe_token=token,
+        language=language_of(member), unsubscribe_token=token,
     )  # fmt: skip
     notice = notice_render(fact, reader)
     delivery.subject = notice.subject[:300]

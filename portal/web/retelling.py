@@ -22,6 +22,7 @@ _SENTENCES: Final = (
     gettext_noop("On-time delivery: %(num)s of %(den)s units, data grade %(grade)s."),
     gettext_noop("On-time delivery %(pct)s %% (%(num)s of %(den)s units), data grade %(grade)s."),
     gettext_noop("answered %(status)d: redirects are not followed"), gettext_noop("answered %(status)d"),
+    gettext_noop("given up after %(n)d tries: %(last)s"),
     gettext_noop("%(n)d min"), gettext_noop("%(n)d h"),
     gettext_noop("This address cannot be called: %(why)s"), gettext_noop("%(host)s gave no answer: %(why)s"),
     gettext_noop("TLS failed: %(why)s."),
