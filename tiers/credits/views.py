@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from kpis.tables import month_name
 from portal.lib.errors import NotFound, PortalError
@@ -195,7 +195,7 @@ class CreditPage(CreditView):
         return {
             "action": self._step_url(line, "apply"),
             "sentence": sentence % self._words(line),
-            "submit": _("Set off"),
+            "submit": pgettext("to set off", "Set off"),
             "blocked": self._blocked(services.APPROVERS),
         }
 
