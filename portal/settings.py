@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "django_tables2",
     "portal.tenancy",
     "portal.web",
+    "portal.brand",
     "portal.outbox",
     "portal.notify",
     "portal.shares",

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import include, path
 
 APPS = ("portal.web", "portal.account", "portal.outbox", "portal.notify", "portal.webhooks", "tracking", "kpis",
-        "tiers.promises", "tiers.credits", "portal.shares")  # fmt: skip
+        "tiers.promises", "tiers.credits", "portal.shares", "portal.brand")  # fmt: skip
 
 
 def _collected(name: str) -> list[Any]:

@@ -92,6 +92,7 @@ def _account(code: str) -> Any:
     from portal.tenancy.context import as_tenant
     from portal.tenancy.models import Tenant
     from tests import cast
+    from tracking.models import Reference, ReferenceKind
 
     account = cast.account(code)
     yield account
@@ -100,3 +101,5 @@ def _account(code: str) -> Any:
         left.update(state=RowState.DONE, done_at=F("created_at"), lease_until=None)
         # the clock calls up nothing of it in the workers of later tests
         Tenant.objects.filter(pk=account.pk).update(is_active=False)
+        # all sail on one ship: what later tests hear of it is not told to thousands of shipments of earlier ones
+        Reference.objects.filter(kind=ReferenceKind.VOYAGE).delete()

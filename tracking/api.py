@@ -110,13 +110,14 @@ def _json_or_refuse(body: bytes) -> None:
 def _readable_or_refuse(body: bytes, content_type: str) -> None:
     """What is JSON by its label or by its first byte, or a table, keeps within what one message may hold (W8)."""
     most = strictjson.DOOR.length
-    if _is_json(content_type) or body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
+    if is_json(content_type) or body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
         _json_or_refuse(body)
     elif body.count(b"\n") > most + 1 and CSV.recognises(body):
         raise Unparsable(detail=f"A message may hold at most {most} rows; send it in parts.")
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
+    """Whether a message calls itself JSON, or nothing at all."""
     return content_type.partition(";")[0].strip().lower() in ("", "application/json", "text/json")
 
 

@@ -29,6 +29,14 @@ class TrackingConfig(AppConfig):
             NavItem(_("Desk"), _("Quarantine"), "ops:tracking_quarantine", "inbox", staff(), order=110),
             NavItem(_("Desk"), _("Sources"), "ops:tracking_sources", "source", staff(), order=120),
             NavItem(_("Settings"), _("Places and carriers"), "ops:tracking_places", "pin", staff(), order=300),
+            NavItem(
+                _("Desk"),
+                _("Bookings"),
+                "ops:tracking_bookings",
+                "upload",
+                staff(Role.OPS, Role.ACCOUNT_MANAGER),
+                order=122,
+            ),
             NavItem(_("Desk"), _("Readiness"), "ops:tracking_readiness", "gauge", staff(), order=125),
         )
         gauges_register(ingest_gauges)

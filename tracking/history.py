@@ -130,7 +130,12 @@ R = TypeVar("R")
 def shipments(file: BinaryIO) -> Iterator[ShipmentRow | Refusal]:
     """Rows of `shipments.csv`. Raises Unreadable for the file as a whole."""
     needed = ("account", "shipment_ref", "final_milestone")
-    return _read(csvtable.rows(file, columns=SHIPMENT_COLUMNS, needed=needed), _shipment)
+    return shipments_of(csvtable.rows(file, columns=SHIPMENT_COLUMNS, needed=needed))
+
+
+def shipments_of(rows: Iterator[Row | Refusal]) -> Iterator[ShipmentRow | Refusal]:
+    """Shipments of rows that were read already."""
+    return _read(rows, shipment_of)
 
 
 def charges(file: BinaryIO) -> Iterator[ChargeRow | Refusal]:
@@ -160,7 +165,8 @@ def _read(rows: Iterator[Row | Refusal], make: Callable[[Row], R]) -> Iterator[R
             yield row.refusal(fault)
 
 
-def _shipment(row: Row) -> ShipmentRow:
+def shipment_of(row: Row) -> ShipmentRow:
+    """What one row says. Raises Fault at the column that is wrong."""
     final = cells.code(row, "final_milestone", _FINALS)
     if final is None:
         raise Fault(Reason.MISSING_FIELD, row.at("final_milestone"))

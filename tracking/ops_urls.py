@@ -7,6 +7,7 @@ from django.urls.converters import StringConverter
 
 from tracking import (
     bench_views,
+    booking_views,
     code_views,
     entry_views,
     exception_views,
@@ -97,6 +98,11 @@ urlpatterns = [
     path(f"{_UPLOAD}/<str:public_id>/original", upload_views.UploadOriginal.as_view(), name="tracking_upload_original"),
     path(f"{_UPLOAD}/<str:public_id>/discard", upload_views.UploadDiscard.as_view(), name="tracking_upload_discard"),
     path(_ACCOUNT, views.Shipments.as_view(), name="tracking_shipments"),
+    path("shipments/many", booking_views.ManyShipments.as_view(), name="tracking_bookings"),
+    path(f"{_ACCOUNT}/new", booking_views.NewShipment.as_view(), name="tracking_booking_new"),
+    path(f"{_ACCOUNT}/<str:public_id>/booking", booking_views.EditShipment.as_view(), name="tracking_booking"),
+    path(f"{_ACCOUNT}/<str:public_id>/promise", booking_views.ChangePromise.as_view(), name="tracking_promise"),
+    path(f"{_ACCOUNT}/<str:public_id>/cancel", booking_views.CancelShipment.as_view(), name="tracking_cancel"),
     path(f"{_ACCOUNT}.csv", export_views.ShipmentsCsv.as_view(), name="tracking_shipments_csv"),
     path(f"{_ACCOUNT}.xlsx", export_views.ShipmentsXlsx.as_view(), name="tracking_shipments_xlsx"),
     path(f"{_ACCOUNT}/counts", list_views.ShipmentCounts.as_view(), name="tracking_shipments_counts"),

@@ -69,6 +69,10 @@ class SourceEditForm(Told, TimeRulesForm):
         label=_("All events of a message, or none"), required=False,
         help_text=_("One event that cannot be used keeps the others in quarantine with it."),
     )  # fmt: skip
+    books_shipments = forms.BooleanField(
+        label=_("It may register shipments"), required=False,
+        help_text=_("For your own booking system: its key then makes and changes shipments and promises."),
+    )  # fmt: skip
     acknowledges = forms.ChoiceField(
         label=_("Acknowledgement"), choices=AcknowledgementKind.choices, required=False,
         help_text=_("What the partner wants to hear back about an interchange."),

@@ -28,7 +28,7 @@ from tracking.models import SightingRow
 from tracking.reasons import sentence
 from tracking.selectors import evidence_of, is_followed
 from tracking.types import Load, Mode, Precision, SourceKind
-from tracking.views import ShipmentView
+from tracking.views import BOOKING, ShipmentView
 
 ENTERING: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
 
@@ -109,14 +109,26 @@ class ShipmentPage(OneShipment):
         public_id, journey = found.shipment.public_id, found.journey
         if not self.member.is_staff:
             return [{"label": _("Share"), "url": reverse("shares:shipment", args=[public_id]), "icon": "link"}]
+        booking = self._bookings(found) if self.member.role in BOOKING else []
         if self.member.role not in ENTERING:
-            return []
+            return booking
         entry = {"label": _("Enter an event"), "url": self.url("tracking:entry", public_id=public_id), "icon": "plus"}
         if journey.mode != Mode.SEA or journey.load == Load.LCL:
-            return [entry]
+            return [*booking, entry]
         return [
+            *booking,
             {"label": _("Cut-off"), "url": self.url("tracking:cutoff", public_id=public_id), "icon": "clock"},
             entry,
+        ]
+
+    def _bookings(self, found: Dossier) -> list[dict[str, str]]:
+        """What describes it, what was promised, and calling it off while it is under way."""
+        public_id = found.shipment.public_id
+        ended = found.shipment.status in ("DONE", "CANCELLED")
+        listed = [(_("Booking"), "tracking:booking", "edit"), (_("Promise"), "tracking:promise", "calendar")]
+        listed += [] if ended else [(_("Call it off"), "tracking:cancel", "x")]
+        return [
+            {"label": label, "url": self.url(name, public_id=public_id), "icon": icon} for label, name, icon in listed
         ]
 
     def _exceptions(self, found: Dossier) -> dict[str, Any] | None:

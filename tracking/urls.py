@@ -6,6 +6,7 @@ from django.urls import path
 
 from tracking import (
     api,
+    booking_api,
     dcsa_views,
     entry_views,
     export_views,
@@ -39,6 +40,7 @@ urlpatterns = [
     path("shipments/<str:public_id>/events/<int:number>", shipment_views.Event.as_view(), name="event"),
     path("shipments/<str:public_id>/evidence/<str:evidence>", entry_views.EvidenceFile.as_view(), name="evidence"),
     path("ingest/<str:source>", api.IngestDoor.as_view(), name="ingest"),
+    path("ingest/<str:source>/shipments", booking_api.BookingsDoor.as_view(), name="ingest_shipments"),
     path("ingest/<str:source>/messages/<str:public_id>", api.IngestMessage.as_view(), name="ingest_message"),
     path(
         "ingest/<str:source>/messages/<str:public_id>/acknowledgement",

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
+from portal.tenancy.models import Role
 from portal.web.pages import TenantView, pager
 from portal.web.policy import ACCOUNT, STAFF, Policy, entitled
 from portal.web.tables import Cursor
@@ -26,6 +27,7 @@ from tracking.selectors import CORE, shipment_page, shipment_public_id, views_of
 from tracking.tables import SORTED_BY, ShipmentTable
 
 PORTAL: Final = Policy(who=ACCOUNT | STAFF, entitlement="portal_core")
+BOOKING: Final = frozenset({Role.OPS.value, Role.ACCOUNT_MANAGER.value, Role.ADMIN.value})  # who registers shipments
 _BREAKS: Final = re.compile(r"[\n\r\t,;]+")
 
 
@@ -134,6 +136,7 @@ class Shipments(ShipmentView):
             "pager": pager(request, older=page.older, newer=page.newer),
             "exports": [{"label": _("CSV"), "url": self._with("shipments_csv", wanted)},
                         {"label": _("Excel"), "url": self._with("shipments_xlsx", wanted)}],
+            "new_url": self.url("tracking:booking_new") if self.member.role in BOOKING else "",
         }, status)  # fmt: skip
 
     def _with(self, page: str, wanted: ShipmentFilter) -> str:

@@ -124,6 +124,13 @@ STATUS_TONES: Final = {
     "BOOKED": "neutral", "UNDER_WAY": "info", "ARRIVED": "info", "DONE": "ok", "CANCELLED": "neutral",
 }  # fmt: skip
 
+OUTCOMES: Final[dict[str, Promise]] = {
+    "made": _("New"),
+    "changed": _("Changed"),
+    "unchanged": _("As it was"),
+    "refused": _("Refused"),
+}
+
 SOURCE_KINDS: Final[dict[str, Promise]] = {
     "terminal": _("terminal"),
     "carrier": _("carrier"),

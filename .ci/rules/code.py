@@ -179,6 +179,7 @@ RULES = (
             "tracking/derivation.py": "sightings in binary form; the derived columns of many shipments at once",
             "tracking/exception_rows.py": "the derived columns of many cases at once",
             "tracking/telling.py": "one worker at a time tells an account's exceptions, by an advisory lock",
+            "tracking/services/bookings.py": "two that book the same take turns, by an advisory lock",
             "tracking/services/looking.py": "an exact percentile over a year of visits, in one statement",
             "portal/checks/walls.py": "reads the catalogue for row security",
             "tracking/ingest/": "whose it is (ids only); versions wait in line; COPY; days counted",

@@ -27,6 +27,7 @@ OPERATOR_WIDE: Final = {
     "tenancy_user": "sign-in identities: e-mail and password hash only, read before a scope is known",
     "tenancy_installation": "the one operator",
     "tenancy_attemptwindow": "tries by keyed digest, counted before a scope is known",
+    "brand_logo": "the one operator's logo, shown to everybody",
     "tracking_place": "ports and places: operator-wide master data",
     "tracking_placesetting": "what is believed of a place, dated: operator-wide master data",
     "tracking_terminal": "terminals and depots: operator-wide master data",

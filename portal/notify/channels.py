@@ -56,6 +56,7 @@ class Mail:
     text: str
     html: str
     unsubscribe_url: str
+    sender: str = ""  # the From header; empty: this installation's
 
 
 def mail_bytes(mail: Mail, *, at: datetime) -> bytes:
@@ -65,7 +66,7 @@ def mail_bytes(mail: Mail, *, at: datetime) -> bytes:
     """
     message = EmailMessage(policy=SMTP)
     headers = {
-        "From": settings.DEFAULT_FROM_EMAIL,
+        "From": mail.sender or settings.DEFAULT_FROM_EMAIL,
         "To": _ascii(mail.recipient),
         "Subject": mail.subject,
         "Date": format_datetime(at),

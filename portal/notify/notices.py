@@ -19,6 +19,7 @@ from django.template.loader_tags import BlockNode
 from django.urls import reverse
 from django.utils import translation
 
+from portal.brand.colours import DEFAULT
 from portal.lib import seal
 from portal.lib.facts import Audience, Fact
 
@@ -45,6 +46,7 @@ class Reader:
     name: str
     language: str
     unsubscribe_token: str  # empty for mails that one cannot unsubscribe from
+    ink: str = DEFAULT  # the colour of the brand, readable on white
 
 
 def template_name(fact_key: str) -> str:
@@ -72,7 +74,7 @@ def _values(fact: Fact, reader: Reader) -> dict[str, Any]:
         "fact": fact,
         "link": _link(fact),
         "portal_url": settings.PUBLIC_URL,
-        "brand": {"name": reader.brand},
+        "brand": {"name": reader.brand, "ink": reader.ink},
         "for_staff": fact.audience == Audience.STAFF,
         "account": reader.account,
         "name": reader.name,

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from portal.brand.selectors import Look, look
 from portal.lib.facts import Audience, Fact, fact_class
 from portal.lib.faults import declare, fault
 from portal.notify.channels import Later, Mail, Refused, Unknown, hand_over, mail_bytes
@@ -78,7 +79,7 @@ def _send(key: str, at: datetime) -> None:
         _end(delivery, Phase.SUPPRESSED, at, reason=reason)
         return
     try:
-        content = _content(delivery, found.name, at)
+        content = _content(delivery, look(found), at)
     except ValueError as error:
         _end(delivery, Phase.FAILED, at, reason=str(error))
         return
@@ -164,21 +165,21 @@ def language_of(member: Member | None) -> str:
     return (member.language if member is not None else "") or settings.LANGUAGE_CODE
 
 
-def _content(delivery: Delivery, brand: str, at: datetime) -> bytes:
+def _content(delivery: Delivery, brand: Look, at: datetime) -> bytes:
     fact: Fact = fact_class(delivery.fact_key).read(delivery.fact)
     member = delivery.member
     token = ""
     if member is not None and optional(fact.audience):
         token = unsubscribe_token(tenant_id=scope(), member=member.public_id, fact_key=fact.key)
     reader = Reader(
-        brand=brand, account=tenant_current().name, name=member.name if member else "",
+        brand=brand.name, ink=brand.ink, account=tenant_current().name, name=member.name if member else "",
         language=language_of(member), unsubscribe_token=token,
     )  # fmt: skip
     notice = notice_render(fact, reader)
     delivery.subject = notice.subject[:300]
     mail = Mail(
         message_id=delivery.message_id, recipient=delivery.email, subject=notice.subject, text=notice.text,
-        html=notice.html, unsubscribe_url=notice.unsubscribe_url,
+        html=notice.html, unsubscribe_url=notice.unsubscribe_url, sender=brand.mail_from,
     )  # fmt: skip
     return mail_bytes(mail, at=at)
 

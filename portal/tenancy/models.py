@@ -57,6 +57,10 @@ class Installation(models.Model):
     code = code_field(32)
     zone = models.CharField(max_length=64)
     currency = code_field(3)
+    accent = code_field(7, blank=True, default="")  # #rrggbb of buttons and links; empty: Plimsoll's own
+    logo_digest = code_field(64, blank=True, default="")  # of the picture that portal.brand keeps; empty: none
+    sender_name = models.CharField(max_length=80, blank=True, default="")  # of mails; empty: as MAIL_FROM says
+    sender = models.CharField(max_length=254, blank=True, default="")
     sending_paused = models.BooleanField(default=False)
     parameters = models.JSONField(default=dict, blank=True)  # overrides of the defaults of docs/parameters.md
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import Subquery
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import JSONObject
 
 from portal.tenancy.context import OPERATOR_ID, as_tenant, scope
 from portal.tenancy.models import Installation, Member, Tenant
@@ -75,7 +76,8 @@ def tenant_zone() -> ZoneInfo:
 
 def member_get(member_id: int) -> Member | None:
     """An active member of the entered scope with the user attached, and `brand`, what every page is headed with."""
-    brand = Subquery(Installation.objects.filter(pk=1).values("name"))
+    shown = JSONObject(name="name", accent="accent", logo_digest="logo_digest")
+    brand = Subquery(Installation.objects.filter(pk=1).values(shown=shown))
     found = Member.objects.select_related("user", "tenant").annotate(brand=brand)
     return found.filter(pk=member_id, is_active=True).first()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -9,17 +10,22 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from portal.lib import clock
-from portal.tenancy.selectors import installation
 from portal.web.nav import nav_for, search_for
+
+_look: list[Callable[[Mapping[str, str] | None], dict[str, str]]] = []
+
+
+def look_register(answer: Callable[[Mapping[str, str] | None], dict[str, str]]) -> None:
+    """portal.brand says what templates call `brand`, from what was read with the person, if there is one."""
+    _look[:] = [answer]
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """brand, member, nav; a page without a person has no navigation."""
     member = getattr(request, "member", None)
-    name = getattr(member, "brand", None) or getattr(installation(), "name", "")
     at = clock.now()
     return {
-        "brand": {"name": name or "Plimsoll", "accent": ""},
+        "brand": _look[0](getattr(member, "brand", None)),
         "member": member,
         "nav": nav_for(request, member, at) if member is not None else [],
         "search_url": search_for(member, at) if member is not None else "",

@@ -151,8 +151,23 @@ def _objects(side: Side) -> None:
                      "api_snapshot_file"):  # fmt: skip
             side.objects[f"kpis:{page}:public_id"] = snapshot
         side.objects["kpis:api_snapshot_file:name"] = "facts.csv"
-        for page in ("shipment", "events", "event", "entry", "entry_withdraw", "evidence", "cutoff", "api_shipment",
-                     "api_containers", "api_milestones", "api_events", "api_event"):  # fmt: skip
+        for page in (
+            "shipment",
+            "events",
+            "event",
+            "entry",
+            "entry_withdraw",
+            "evidence",
+            "cutoff",
+            "booking",
+            "promise",
+            "cancel",
+            "api_shipment",
+            "api_containers",
+            "api_milestones",
+            "api_events",
+            "api_event",
+        ):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
         side.objects["tracking:evidence:evidence"] = file.public_id
@@ -270,6 +285,8 @@ def _desk(world: World) -> dict[str, str]:
         "tracking:source_key_revoke:public_id": spare_key.public_id,
         "tracking:message_raw:public_id": world.message,
         **{f"demo:{p}:name": "nothing-here" for p in ("letter", "letter_html")},
+        "brand:sheet:mark": "nothing-here",
+        "brand:logo:digest": "nothing-here",  # nobody chose a look
     }
 
 

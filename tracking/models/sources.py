@@ -41,6 +41,7 @@ class Source(TenantOwned):
     zone = models.CharField(max_length=64, blank=True, default="")  # IANA, with the rule FIXED
     strict_envelope = models.BooleanField(default=False)  # wrong control counts and references refuse the message
     all_or_nothing = models.BooleanField(default=False)  # one bad event keeps the whole message out (G6)
+    books_shipments = models.BooleanField(default=False)  # may register shipments: the forwarder's own booking system
     acknowledges = code_field(8, choices=AcknowledgementKind.choices, blank=True, default="")
     account_ids = ArrayField(models.BigIntegerField(), default=list)  # may report on these accounts only; empty: any
     carriers = ArrayField(code_field(32), default=list)  # may report on shipments of these carriers; empty: any (G11)

@@ -4,6 +4,15 @@ from tracking.services.batches import (
     batch_start,
     batch_step,
 )
+from tracking.services.bookings import (
+    Booked,
+    NotForBookings,
+    Outcome,
+    bookings_take,
+)
+from tracking.services.commitments import (
+    commitment_change,
+)
 from tracking.services.derivation import (
     derivation_mend,
 )
@@ -117,7 +126,6 @@ from tracking.services.shipments import (
     NoCommitment,
     ShipmentSpec,
     UnknownPlace,
-    commitment_change,
     shipment_register,
     shipments_register,
 )
@@ -167,6 +175,7 @@ __all__ = [
     "AlreadyDecided",
     "AlreadyImported",
     "BadLines",
+    "Booked",
     "CaseEnded",
     "CodeLine",
     "Entry",
@@ -177,8 +186,10 @@ __all__ = [
     "LclToCy",
     "NoCommitment",
     "NotByHand",
+    "NotForBookings",
     "NotStaff",
     "NoteNeeded",
+    "Outcome",
     "PollSpec",
     "Refused",
     "ShipmentSpec",
@@ -197,6 +208,7 @@ __all__ = [
     "answer_is_due",
     "batch_start",
     "batch_step",
+    "bookings_take",
     "carrier_set",
     "code_store",
     "commitment_change",

@@ -39,7 +39,7 @@ _CARRIER: Final = re.compile(r"[A-Z0-9]{2,10}", re.ASCII)
 _INBOX: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _PLAIN: Final = (
     "name", "kind", "format", "future_act_as_est", "zone_rule", "zone", "strict_envelope", "all_or_nothing",
-    "acknowledges", "carriers", "mapping", "silent_after_minutes", "inbox",
+    "books_shipments", "acknowledges", "carriers", "mapping", "silent_after_minutes", "inbox",
 )  # fmt: skip
 
 

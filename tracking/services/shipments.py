@@ -33,7 +33,7 @@ from tracking.models import (
     Shipment,
 )
 from tracking.reasons import Reason
-from tracking.rules import Commitment, CommitmentChange, LimitOp, binding, due_period, limit_of
+from tracking.rules import Commitment, LimitOp, due_period, limit_of
 from tracking.telling import news_tell
 from tracking.types import UNKNOWN_MODES, FinalMilestone, Load, Mode
 
@@ -121,6 +121,24 @@ def shipment_register(*, spec: ShipmentSpec, at: datetime, actor: str = SYSTEM) 
 @transaction.atomic
 def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: str = SYSTEM) -> list[Shipment]:
     """Many at once, with a constant number of statements; new ones in bulk, known ones one by one."""
+    return list(shipments_put(specs=specs, at=at, actor=actor).shipments)
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Shipments in the order they were given in, and which of them (by reference) are new or say something new."""
+
+    shipments: tuple[Shipment, ...]
+    made: frozenset[str]
+    changed: frozenset[str]
+
+
+@transaction.atomic
+def shipments_put(*, specs: Sequence[ShipmentSpec], at: datetime, actor: str = SYSTEM, tell: bool = False) -> Put:
+    """As shipments_register, and says what came of each. With `tell`, what follows for known shipments is news.
+
+    Raises UnknownPlace, NoCommitment, LclToCy; no reference may come twice.
+    """
     specs, zones = _placed(specs)
     carriers_note({s.carrier for s in specs}, at=at)
     for spec in specs:
@@ -142,9 +160,13 @@ def shipments_register(*, specs: Sequence[ShipmentSpec], at: datetime, actor: st
     by_ref = {**known, **{s.ref: s for s in made}}
     if changed:
         again = [known[s.ref] for s in changed]
-        rebuild(again, sightings_of([s.pk for s in again]), at=at)
+        news = rebuild(again, sightings_of([s.pk for s in again]), at=at)
+        news_tell(news if tell else (), at=at)
     _match_waiting([*fresh, *changed], at)
-    return [by_ref[s.ref] for s in specs]
+    return Put(
+        shipments=tuple(by_ref[s.ref] for s in specs), made=frozenset(s.ref for s in fresh),
+        changed=frozenset(s.ref for s in changed),
+    )  # fmt: skip
 
 
 def _placed(specs: Sequence[ShipmentSpec]) -> tuple[Sequence[ShipmentSpec], dict[str, str]]:
@@ -212,7 +234,7 @@ def _shipment(spec: ShipmentSpec, zone: str, at: datetime) -> Shipment:
     shipment = Shipment(ref=spec.ref, created_at=at, lane=spec.lane)
     _describe(shipment, spec)
     commitment = _commitment(spec, zone)
-    _bind(shipment, commitment)
+    bind(shipment, commitment)
     shipment.covered_from = _made_at(spec, at)
     if spec.cancelled_at:
         shipment.status = "CANCELLED"
@@ -236,7 +258,7 @@ def _describe(shipment: Shipment, spec: ShipmentSpec) -> None:
     shipment.transhipments = list(spec.transhipments)
 
 
-def _bind(shipment: Shipment, commitment: Commitment) -> None:
+def bind(shipment: Shipment, commitment: Commitment) -> None:
     limit = limit_of(commitment)
     shipment.due_at, shipment.due_is_exclusive = limit.utc, limit.op == LimitOp.LT
     shipment.due_date, shipment.due_period = commitment.due_day, str(due_period(commitment))
@@ -345,54 +367,6 @@ def _swap_containers(shipment: Shipment, spec: ShipmentSpec, at: datetime) -> No
     Container.objects.bulk_create(
         [Container(shipment=shipment, number=n) for n in sorted(wanted - live.keys())], ignore_conflicts=True
     )
-
-
-@transaction.atomic
-def commitment_change(
-    *,
-    shipment: Shipment,
-    due_date: date | None = None,
-    due_at: datetime | None = None,
-    asked_by_customer: bool,
-    reason: str,
-    actor: str,
-    at: datetime,
-) -> CommitmentRow:
-    """Records a change of the promise; it binds only when the customer asked for it, in time, with a reason (R1.16)."""
-    shipment = Shipment.objects.select_for_update().get(pk=shipment.pk)
-    rows = list(shipment.commitments.order_by("id"))
-    first = rows[0]
-    changes = [_change(r) for r in rows[1:]]
-    own = Commitment(
-        zone=zone_named(first.zone), due_date=due_date, due_at=due_at, tol_days=first.tol_days,
-        tol_hours=first.tol_hours, early_hours=first.early_hours,
-    )  # fmt: skip
-    change = CommitmentChange(
-        commitment=own, recorded_at=at, asked_by_customer=asked_by_customer, recorded_by=actor, reason=reason
-    )
-    held = binding(_change(first), [*changes, change])
-    row = CommitmentRow.objects.create(
-        shipment=shipment, made_at=at, recorded_at=at, milestone=first.milestone, place=first.place, zone=first.zone,
-        due_date=due_date, due_at=due_at, tol_days=first.tol_days, tol_hours=first.tol_hours,
-        early_hours=first.early_hours, asked_by="CUSTOMER" if asked_by_customer else "OPERATOR", recorded_by=actor,
-        reason=reason, is_binding=held is change,
-    )  # fmt: skip
-    if held is change:
-        _bind(shipment, own)
-        shipment.save()
-        news_tell(rebuild([shipment], sightings_of([shipment.pk]), at=at), at=at)
-    return row
-
-
-def _change(row: CommitmentRow) -> CommitmentChange:
-    return CommitmentChange(
-        commitment=Commitment(
-            zone=zone_named(row.zone), due_date=row.due_date, due_at=row.due_at, tol_days=row.tol_days,
-            tol_hours=row.tol_hours, early_hours=row.early_hours,
-        ),
-        recorded_at=row.recorded_at, asked_by_customer=row.asked_by == "CUSTOMER", recorded_by=row.recorded_by,
-        reason=row.reason,
-    )  # fmt: skip
 
 
 def _match_waiting(specs: Iterable[ShipmentSpec], at: datetime) -> None:
