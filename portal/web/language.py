@@ -30,7 +30,7 @@ def for_machines(request: HttpRequest) -> bool:
 def speak(request: HttpRequest, language: str) -> None:
     """The rest of the request is answered in this language."""
     translation.activate(language)
-    request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+    request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
 
 
 class LanguageMiddleware(LocaleMiddleware):
@@ -44,10 +44,12 @@ class LanguageMiddleware(LocaleMiddleware):
             speak(request, translation.get_language_from_request(request))
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Says in which language the answer is, and by what it was chosen."""
-        if not for_machines(request):
+        """Says in which language the answer is, and by what it was chosen; pictures and styles have none."""
+        if for_machines(request):
+            response.headers.setdefault("Content-Language", NEUTRAL)
+        elif response.headers.get("Content-Type", "").startswith("text/html"):
             patch_vary_headers(response, ("Accept-Language", "Cookie"))
-        response.headers.setdefault("Content-Language", getattr(request, "LANGUAGE_CODE", settings.LANGUAGE_CODE))
+            response.headers.setdefault("Content-Language", str(translation.get_language()))
         return response
 
 
