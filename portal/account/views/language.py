@@ -44,10 +44,11 @@ class Language(View):
 
 
 def _remember(response: HttpResponse, code: str) -> None:
-    where = {"path": settings.LANGUAGE_COOKIE_PATH, "samesite": settings.LANGUAGE_COOKIE_SAMESITE}
+    name = settings.LANGUAGE_COOKIE_NAME
     if code:
-        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, code, max_age=settings.LANGUAGE_COOKIE_AGE,
-                            secure=settings.LANGUAGE_COOKIE_SECURE, httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-                            **where)  # fmt: skip
+        response.set_cookie(
+            name, code, max_age=settings.LANGUAGE_COOKIE_AGE, secure=settings.LANGUAGE_COOKIE_SECURE, httponly=True,
+            samesite="Lax",
+        )  # fmt: skip
     else:
-        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, **where)
+        response.delete_cookie(name, samesite="Lax")
