@@ -29,6 +29,7 @@ _SENTENCES: Final = (
 )  # fmt: skip
 _PLACE: Final = re.compile(r"%\((\w+)\)([sd])")
 _TIME: Final = re.compile(r"(\d{1,2} [A-Z][a-z]{2} \d{4})(?: (\d\d:\d\d) (\S+))?")
+_DECIMAL: Final = re.compile(r"\b(\d+)\.(\d+)\b")
 _DAYS: Final = re.compile(r"(\d+) days?")
 
 
@@ -63,9 +64,12 @@ def retold(text: str) -> str:
 
 
 def _number(text: str) -> str:
-    if re.fullmatch(r"\d+\.\d+", text):
-        return text.replace(".", str(get_format("DECIMAL_SEPARATOR")))
-    return retold(text)
+    return decimal_mark(text) if _DECIMAL.fullmatch(text) else retold(text)
+
+
+def decimal_mark(text: str) -> str:
+    """`96.96` as `96,96` where the reader writes it so; everything else stays."""
+    return _DECIMAL.sub(rf"\g<1>{get_format('DECIMAL_SEPARATOR')}\g<2>", text)
 
 
 def amount_word(text: str) -> str:

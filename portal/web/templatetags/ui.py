@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.templatetags.static import static
 from django.utils.dateformat import format as date_as
-from django.utils.formats import get_format, number_format
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
@@ -138,7 +138,7 @@ def percent(display: Any) -> SafeString:
     text = str(display)
     if not text.replace(".", "", 1).replace(",", "", 1).lstrip("-").isdigit():
         return format_html('<span class="pct">{}</span>', text)
-    return format_html('<span class="pct">{}\u202f%</span>', text.replace(".", str(get_format("DECIMAL_SEPARATOR"))))
+    return format_html('<span class="pct">{}\u202f%</span>', retelling.decimal_mark(text))
 
 
 @register.simple_tag
