@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from kpis import selectors, tables
 from portal.lib.periods import Month, local_date
@@ -67,5 +68,5 @@ def _running(month: Month) -> dict[str, Any]:
     url = reverse("kpis:so_far")
     return {
         "label": _("On time so far"), "value": None, "void": _("counting"), "load": url, "href": url,
-        "note": f"{tables.month_name(str(month))} · {_('provisional')}", "proof": _("Open"),
+        "note": f"{tables.month_name(str(month))} · {_('provisional')}", "proof": pgettext("to open", "Open"),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, override
 
 from kpis import bundle, selectors
 from kpis.engine import CloseConfig
@@ -230,7 +230,15 @@ def snapshot_publish(*, public_id: str, at: datetime) -> Snapshot:
 
 
 def summary(snapshot: Snapshot) -> str:
-    """One sentence: the on-time figure of the whole account and its grade, as customers may read it (R3.1, R0.6)."""
+    """One sentence: the on-time figure of the whole account and its grade, as customers may read it (R3.1, R0.6).
+
+    It becomes part of a fact, so it is English whoever asks; a notice says it in its reader's language.
+    """
+    with override("en"):
+        return _summary(snapshot)
+
+
+def _summary(snapshot: Snapshot) -> str:
     row = SnapshotRow.objects.get(snapshot=snapshot, kpi="OTD", lane="")
     if row.grade == "C":
         return _("%(den)s units; on-time delivery is not published, because the data are not complete enough.") % {

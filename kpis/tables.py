@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.dateformat import format as date_as
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from kpis import wording
 from kpis.figures import bounds, display_pct, stands
@@ -24,11 +24,12 @@ from kpis.running import Running
 from kpis.types import Counts
 from portal.lib.money import half_up
 from portal.lib.periods import Month
+from portal.web.retelling import decimal_mark
 
 
 def month_name(period: str) -> str:
     """`March 2026`."""
-    return date_as(Month.parse(period).first_day, "F Y")
+    return date_as(Month.parse(period).first_day, pgettext("month and year, Django format letters", "F Y"))
 
 
 def _percent(num: int, den: int) -> Decimal:
@@ -62,9 +63,9 @@ def figure(row: SnapshotRow, *, staff: bool, min_n: int, target: Decimal | None 
         shown.update(value=shown["counted"], small=True)
         return shown
     marks = [target] if target is not None else []
-    shown["value"] = display_pct(row.num, row.den, marks)
+    shown["value"] = decimal_mark(display_pct(row.num, row.den, marks) or "")
     if row.low != row.high:
-        high = display_pct(row.num + row.unknown, row.den, marks)
+        high = decimal_mark(display_pct(row.num + row.unknown, row.den, marks) or "")
         shown["bounds"] = _("%(low)s to %(high)s %%") % {"low": shown["value"], "high": high}
     shown["loadline"] = {
         "value": _percent(row.num, row.den),
@@ -82,7 +83,7 @@ def tile(shown: Mapping[str, Any], *, href: str, target: Decimal | None = None) 
     notes = [shown["counted"]] if shown["value"] and not shown.get("small") else []
     notes += [str(n) for n in (shown["bounds"], shown["reason"]) if n]
     if target is not None and shown["value"]:
-        notes.append(_("target %(target)s %%") % {"target": f"{target.normalize():f}"})
+        notes.append(_("target %(target)s %%") % {"target": decimal_mark(f"{target.normalize():f}")})
     return {
         "label": shown["label"],
         "value": shown["value"],
@@ -162,7 +163,11 @@ def lane_rows(
         link = f"{url}?lane={lane}#units"
         figures = [figure(own["OTD"], staff=staff, min_n=min_n, target=target)]
         figures.append(figure(own["COMPLETENESS"], staff=staff, min_n=min_n))
-        sub = _("target %(target)s %%") % {"target": f"{target.normalize():f}"} if target is not None else ""
+        sub = (
+            _("target %(target)s %%") % {"target": decimal_mark(f"{target.normalize():f}")}
+            if target is not None
+            else ""
+        )
         units = own["OTD"].den + own["OTD"].excluded
         listed.append({
             "name": lane, "sub": sub, "units": units, "url": link,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 
 from portal import env
 
@@ -70,15 +69,16 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.web.middleware.HeadersMiddleware",
+    "portal.web.language.LanguageMiddleware",
     "portal.web.middleware.TextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.web.middleware.ProblemMiddleware",
     "portal.tenancy.middleware.ScopeMiddleware",
+    "portal.web.language.OwnLanguageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.account.middleware.SecondFactorMiddleware",
 ]
@@ -211,7 +211,12 @@ if PRODUCTION and (public := [host for host in EGRESS_PLAIN_HOSTS if not env.is_
     )
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("zh-hans", "简体中文")]  # each in its own words
+LANGUAGE_COOKIE_NAME = "language" if PLAIN_HTTP else "__Host-language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SECURE = not PLAIN_HTTP
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

@@ -350,8 +350,9 @@ class SubscriptionEnded(Fact):
         """A system that did not answer for five days."""
         return cls(
             occurred_at=datetime(2026, 3, 12, 6, 40, tzinfo=UTC), subscription="b80d923d-e8ac-4c34-9506-55d3de347034",
-            address="https://tms.example.com/dcsa", because="failing", why="tms.example.com gave no answer",
-            since="07 Mar 2026 07:40 CET", waiting=12, path="/settings/subscriptions",
+            address="https://tms.example.com/dcsa", because="failing",
+            why="tms.example.com gave no answer: it took too long.", since="07 Mar 2026 07:40 CET", waiting=12,
+            path="/settings/subscriptions",
         )  # fmt: skip
 
 

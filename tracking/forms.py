@@ -8,6 +8,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.lib.egress import EgressRefused, target_of
 from tracking import codes
@@ -50,7 +51,7 @@ class SourceForm(TimeRulesForm):
 
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("The partner or system, as people call it."))
     key = forms.CharField(
-        label=_("Key"), max_length=40,
+        label=pgettext_lazy("of a source", "Key"), max_length=40,
         validators=[RegexValidator(r"\A[a-z0-9][a-z0-9_-]{1,39}\Z", _("Lower-case letters, digits, - and _ only."))],
         help_text=_("Stands in the addresses that it sends to, and beside every event it reports."),
     )  # fmt: skip

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.tenancy.selectors import operator_zone
+from portal.web.retelling import decimal_mark
 from tracking import rhythm, wording
 from tracking.models import HeardFrom, Source, SourceDay
 from tracking.rhythm import Bound, Rhythm
@@ -119,7 +120,7 @@ def share_words(part: int, of: int) -> str | None:
     if of < 10:
         return _("%(part)d of %(of)d") % {"part": part, "of": of}
     tenths = (part * 2000 + of) // (2 * of)
-    return f"{tenths // 10}.{tenths % 10} %"
+    return decimal_mark(f"{tenths // 10}.{tenths % 10} %")
 
 
 def silence_words(fresh: Freshness) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from portal.tenancy.models import ApiKey, TenantKind
 from tracking import wording
@@ -48,7 +48,7 @@ def facts(source: Source, zone: Any) -> list[dict[str, Any]]:
 
     heard = time_at(source.last_heard_at, zone) if source.last_heard_at else _("never")
     return [
-        {"label": _("Key"), "value": source.key, "mono": True},
+        {"label": pgettext("of a source", "Key"), "value": source.key, "mono": True},
         {"label": _("Kind"), "value": wording.SOURCE_KINDS.get(source.kind, source.kind)},
         {"label": _("Format"), "value": format_name(source.format)},
         {"label": _("Belongs to"), "value": belongs_to(source)},

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from portal.lib.errors import BadRequest, NotFound
 from portal.tenancy.context import OPERATOR_ID, across_tenants, as_tenant
@@ -102,7 +103,7 @@ class SourcePage(SourceView):
         waiting = Quarantined.objects.filter(source=source, state=QuarantineState.OPEN).count()
         return self.page("tracking/ops/source.html", {
             **self.below(source.name), "crumbs": partner_pages.crumbs(source, here=True), "may_edit": self.may_edit,
-            "state": {"tone": "ok", "label": _("Open")} if source.is_active
+            "state": {"tone": "ok", "label": pgettext("a source", "Open")} if source.is_active
             else {"tone": "neutral", "label": _("Closed")},
             "facts": partner_pages.facts(source, zone), "doors": partner_pages.doors(source),
             "said": partner_pages.settings_in_words(source, rank=rank, accounts=self.account_codes()),

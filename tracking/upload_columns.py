@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.utils.dateformat import format as date_as
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from tracking import tabletimes
 from tracking.identifiers import locode_ok
@@ -318,7 +318,7 @@ def _dates(table: Table, mapping: TableMapping) -> list[dict[str, Any]]:
             clear = (e for e in examples if any(_meant(e[0], other) not in (None, e[1]) for other in orders))
             value, meant = next(clear, examples[0])
             told.append({"value": str(order), "selected": mapping.dates == order, "written": value[:40],
-                         "means": date_as(meant, "j F Y")})  # fmt: skip
+                         "means": date_as(meant, _long_date())})  # fmt: skip
     return told
 
 
@@ -335,3 +335,7 @@ def sure_dates(table: Table, mapping: TableMapping) -> TableMapping:
         return mapping
     orders = tabletimes.orders(table.column(mapping.columns["event_time"]))
     return replace(mapping, dates=str(orders[0])) if len(orders) == 1 else mapping
+
+
+def _long_date() -> str:
+    return pgettext("date with the month in full, Django format letters", "j F Y")

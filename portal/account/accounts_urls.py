@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from portal.account.views import second_factor, sign_in
+from portal.account.views import language, second_factor, sign_in
 
 urlpatterns = [
     path("login/", sign_in.SignIn.as_view(), name="account_login"),
@@ -24,6 +24,7 @@ urlpatterns = [
     ),
     path("security/", second_factor.Security.as_view(), name="mfa_index"),
     path("security/sessions/end/", second_factor.EndSessions.as_view(), name="people_sessions_end"),
+    path("language/", language.Language.as_view(), name="people_language"),
     path("2fa/authenticate/", sign_in.SecondStep.as_view(), name="mfa_authenticate"),
     path("2fa/reauthenticate/", sign_in.ConfirmCode.as_view(), name="mfa_reauthenticate"),
     path("2fa/totp/activate/", second_factor.Activate.as_view(), name="mfa_activate_totp"),

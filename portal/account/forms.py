@@ -16,6 +16,7 @@ from allauth.mfa.base.internal.flows import post_authentication
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.account import limits, totp
 from portal.account.second_factor import code_check, code_plain
@@ -147,7 +148,7 @@ class ConfirmPasswordForm(forms.Form):
 def code_field(help_text: Any = "") -> forms.CharField:
     """A six-digit code."""
     return forms.CharField(
-        label=_("Code"), max_length=40, help_text=help_text,
+        label=pgettext_lazy("one-time", "Code"), max_length=40, help_text=help_text,
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "spellcheck": "false"}
         ),
@@ -230,7 +231,7 @@ def _roles(staff: bool) -> list[tuple[str, Any]]:
 class InviteForm(forms.Form):
     """Whom to invite, as what."""
 
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(label=pgettext_lazy("a person", "Name"), max_length=120)
     email = forms.EmailField(label=_("E-mail address"), max_length=254)
     role = forms.ChoiceField(label=_("Role"))
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from portal.lib import seal
 from portal.lib.errors import BadRequest
@@ -87,9 +88,9 @@ def _position(cursor: str) -> tuple[datetime, int]:
         instant, _blank, pk = text.partition(" ")
         at, number = datetime.fromisoformat(instant), int(pk)
     except (binascii.Error, ValueError):
-        raise BadRequest(detail="This is not a page of the list.") from None
+        raise BadRequest(detail=_("This is not a page of the list.")) from None
     if at.tzinfo is None or not 0 <= number < 2**63:
-        raise BadRequest(detail="This is not a page of the list.")
+        raise BadRequest(detail=_("This is not a page of the list."))
     return at, number
 
 

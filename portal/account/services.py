@@ -244,3 +244,10 @@ def member_active_set(*, public_id: str, active: bool, by: Member, at: datetime)
     audit(action="member.reactivated" if active else "member.deactivated", actor=by.label, at=at,
           object_type="member", object_id=member.public_id)  # fmt: skip
     return member
+
+
+def member_language_set(*, member: Member, language: str) -> None:
+    """In which language this person reads pages and mails; empty: as the browser asks. Nobody else's business: no
+    audit row."""
+    member.language = language
+    member.save(update_fields=["language"])

@@ -160,6 +160,7 @@ class Member(TenantOwned):
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=16, choices=Role.choices)
     zone = models.CharField(max_length=64, blank=True, default="")
+    language = models.CharField(max_length=8, blank=True, default="")  # empty: as the browser asks
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 

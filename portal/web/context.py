@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -30,5 +31,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "search_url": search_for(member, at) if member is not None else "",
         "bell": bell_for(member, at) if member is not None else None,
         "account_url": reverse("mfa_index") if member is not None else "",
+        "languages": settings.LANGUAGES,
         "theme": request.COOKIES.get("theme", ""),
     }

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portal.tenancy.models import Member, Role
 from portal.tenancy.selectors import tenant_zone
 from portal.web.policy import entitled
+from portal.web.retelling import retold
 from portal.web.templatetags.ui import time_at
 from portal.webhooks.models import EndpointState
 from portal.webhooks.selectors import endpoints_in_trouble
@@ -29,7 +30,7 @@ def customer(member: Member, at: datetime) -> dict[str, Any]:
         since = endpoint.off_at if off else endpoint.failing_since
         entries.append({
             "tone": "late" if off else "warn", "label": label % {"label": endpoint.label},
-            "why": endpoint.last_failure, "when": time_at(since, zone, "short") if since and zone else "",
+            "why": retold(endpoint.last_failure), "when": time_at(since, zone, "short") if since and zone else "",
             "url": reverse("webhooks:endpoint", kwargs={"public_id": endpoint.public_id}),
         })  # fmt: skip
     return {"managing": entries}

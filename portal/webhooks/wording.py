@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.web.retelling import retold
 from portal.webhooks.rules import MOST_TRIES, Tried
 
 ENDPOINT_OFF: Final = "endpoint_off"
@@ -25,7 +26,7 @@ REASONS: Final[dict[str, str | Promise]] = {
 def reason_says(reason: str) -> str:
     """A stored reason in words."""
     known = REASONS.get(reason)
-    return str(known) if known is not None else reason
+    return str(known) if known is not None else retold(reason)
 
 
 def ended(tried: Tried) -> str:

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.dateformat import format as date_as
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from kpis import selectors as kpi_selectors
 from kpis import tables as kpi_tables
@@ -35,6 +36,10 @@ from tiers.promises.selectors import AccountLine
 from tiers.promises.types import Tier
 
 TERMS = frozenset({Role.ADMIN.value, Role.ACCOUNT_MANAGER.value})
+
+
+def _day_format() -> str:
+    return pgettext("date, Django format letters", "j M Y")
 
 
 class Accounts(CrossingView):
@@ -66,7 +71,7 @@ class Accounts(CrossingView):
         })  # fmt: skip
 
     def _row(self, line: AccountLine, beside: selectors.Beside) -> dict[str, Any]:
-        since = _("since %(day)s") % {"day": date_as(line.since, "j M Y")} if line.since else ""
+        since = _("since %(day)s") % {"day": date_as(line.since, _day_format())} if line.since else ""
         otd = None
         if beside.otd is not None:
             shown = kpi_tables.figure(beside.otd, staff=True, min_n=int(beside.otd.snapshot.config["min_n_percent"]))
@@ -120,7 +125,7 @@ class AccountPage(TenantView):
             return self._page(form, status=422)
         said = _("%(tier)s from %(day)s on.") % {
             "tier": TIER_LABELS[Tier(row.tier)],
-            "day": date_as(row.valid_from, "j M Y"),
+            "day": date_as(row.valid_from, _day_format()),
         }
         messages.success(request, said)
         return HttpResponseRedirect(request.path)
@@ -129,7 +134,7 @@ class AccountPage(TenantView):
         """The change in a sentence, and what it brings, takes away and ends."""
         said = _("%(account)s goes from %(before)s to %(after)s on %(day)s.") % {
             "account": self.account.name, "before": TIER_LABELS[preview.before], "after": TIER_LABELS[preview.after],
-            "day": date_as(preview.start, "j M Y"),
+            "day": date_as(preview.start, _day_format()),
         }  # fmt: skip
         lists = ((_("Gets: %(what)s"), preview.gains), (_("Loses: %(what)s"), preview.loses),
                  (_("Credit agreements that end: %(what)s"), preview.ends))  # fmt: skip
@@ -158,14 +163,14 @@ class AccountPage(TenantView):
             "tiles": self._tiles(),
             "links": self._links(may_change),
             "subscriptions": self._subscriptions(day),
-            "tier_form": {"form": form, "action": "", "sentence": sentence % {"day": date_as(earliest, "j M Y")}}
+            "tier_form": {"form": form, "action": "", "sentence": sentence % {"day": date_as(earliest, _day_format())}}
             if may_change and preview is None else None,
             "confirm": self._confirm(preview, form) if preview is not None else None,
             "agreements": [self._agreement(row, day) for row in promises.agreement_rows()],
             "facts": [
                 {"label": _("Code"), "value": self.account.code, "mono": True},
                 {"label": _("Time zone"), "value": str(tenant_zone())},
-                {"label": _("Since"), "value": date_as(self.account.created_at, "j M Y")},
+                {"label": _("Since"), "value": date_as(self.account.created_at, _day_format())},
             ],
         }, status=status)  # fmt: skip
 

@@ -6,13 +6,14 @@ One question to the domain, one answer. Shaping is in tables.py, words in wordin
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from kpis.tables import month_name
 from portal.lib.errors import NotFound, PortalError
@@ -98,7 +99,7 @@ class CreditPage(CreditView):
         snapshot_url = self.url("kpis:snapshot", public_id=line.snapshot.public_id)
         measured = None
         if line.den:
-            measured = {"value": f"{wording.percent_of(line)}", "target": line.target}
+            measured = {"value": Decimal(100 * line.num) / line.den, "target": line.target}
         return self.page("tiers/credit.html", {
             "title": _("%(lane)s, %(month)s") % {"lane": line.lane, "month": month_name(line.period)},
             "crumbs": [{"label": _("Service credits"), "url": self.url("credits:credits")}],
@@ -195,7 +196,7 @@ class CreditPage(CreditView):
         return {
             "action": self._step_url(line, "apply"),
             "sentence": sentence % self._words(line),
-            "submit": _("Set off"),
+            "submit": pgettext("to set off", "Set off"),
             "blocked": self._blocked(services.APPROVERS),
         }
 

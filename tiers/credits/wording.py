@@ -19,6 +19,7 @@ from kpis import wording as kpi_wording
 from kpis.figures import display_pct
 from kpis.tables import month_name
 from portal.lib.money import decimals, from_minor, half_up
+from portal.web.retelling import decimal_mark
 from tiers.credits.models import CreditLine
 from tiers.credits.state_rules import CreditState
 
@@ -89,12 +90,13 @@ def amount(text: str, currency: str) -> str:
 
 def percent_of(line: CreditLine) -> str | None:
     """What was reached, never contradicting the target beside it (R0.5)."""
-    return display_pct(line.num, line.den, [line.target])
+    found = display_pct(line.num, line.den, [line.target])
+    return None if found is None else decimal_mark(found)
 
 
 def plain(value: Decimal) -> str:
     """`95`, `97.5`."""
-    return f"{value.normalize():f}"
+    return decimal_mark(f"{value.normalize():f}")
 
 
 def kpi_phrase(kpi: str) -> str:

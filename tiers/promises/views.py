@@ -19,6 +19,7 @@ from portal.tenancy.models import Role
 from portal.tenancy.selectors import operator_zone
 from portal.web.pages import CrossingView, TenantView
 from portal.web.policy import Policy, staff
+from portal.web.retelling import decimal_mark
 from portal.web.stepup import WRITES
 from tiers.promises import selectors, services
 from tiers.promises.forms import AgreementForm
@@ -122,7 +123,7 @@ class Agreements(CrossingView):
 
 
 def _plain(row: Agreement) -> str:
-    return f"{row.target.normalize():f}"
+    return decimal_mark(f"{row.target.normalize():f}")
 
 
 class AgreementNew(TenantView):

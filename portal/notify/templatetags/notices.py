@@ -8,15 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.utils.dates import MONTHS
+from django.utils.dateformat import format as date_as
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from portal.lib.periods import Month
+from portal.web import retelling
 from tracking import wording
 from tracking.papers import LABELS, PaperKind
 from tracking.wording import MILESTONES
 
 register = template.Library()
+register.filter("retold", retelling.retold)
+register.filter("amount_word", retelling.amount_word)
 
 
 @register.filter
@@ -32,7 +36,7 @@ def month_word(period: str) -> str:
         month = Month.parse(period)
     except ValueError:
         return period
-    return _("%(month)s %(year)d") % {"month": MONTHS[month.month], "year": month.year}
+    return date_as(month.first_day, pgettext("month and year, Django format letters", "F Y"))
 
 
 @register.filter

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0006_audit_of_object'),
+        ('tenancy', '0007_member_language'),
     ]
 
     operations = [

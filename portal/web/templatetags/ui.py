@@ -18,7 +18,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from portal.web import retelling
+
 register = template.Library()
+register.filter("retold", retelling.retold)
 
 ICON_OF_TONE = {
     "ok": "check-circle",
@@ -135,7 +138,7 @@ def percent(display: Any) -> SafeString:
     text = str(display)
     if not text.replace(".", "", 1).replace(",", "", 1).lstrip("-").isdigit():
         return format_html('<span class="pct">{}</span>', text)
-    return format_html('<span class="pct">{}\u202f%</span>', text)
+    return format_html('<span class="pct">{}\u202f%</span>', retelling.decimal_mark(text))
 
 
 @register.simple_tag

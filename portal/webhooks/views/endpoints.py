@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from portal.lib.errors import BadRequest
 from portal.tenancy.selectors import tenant_zone
+from portal.web.retelling import retold
 from portal.web.stepup import ALL, WRITES
 from portal.webhooks import payloads, services
 from portal.webhooks.deliveries import EndpointOff, TooManyTests, ping_send, sample_send
@@ -155,7 +156,7 @@ def _callout(endpoint: WebhookEndpoint) -> dict[str, str] | None:
         texts = {
             OffReason.GONE: _("It answered 410, which means that it is gone for good."),
             OffReason.FAILING: _("It took nothing for five days. The last attempt: %(last)s.")
-            % {"last": endpoint.last_failure},
+            % {"last": retold(endpoint.last_failure)},
             OffReason.PERSON: _("Somebody of your account switched it off."),
         }
         by_person = endpoint.off_reason == OffReason.PERSON
@@ -165,7 +166,7 @@ def _callout(endpoint: WebhookEndpoint) -> dict[str, str] | None:
     if endpoint.failing_since is not None:
         return {"tone": "warn", "title": _("It does not take what we send"), "text": _(
             "The last attempt: %(last)s. We try again with growing pauses; after five days without one success it is "
-            "switched off and you are told by mail.") % {"last": endpoint.last_failure}}  # fmt: skip
+            "switched off and you are told by mail.") % {"last": retold(endpoint.last_failure)}}  # fmt: skip
     return None
 
 
