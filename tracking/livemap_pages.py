@@ -142,6 +142,7 @@ def _names(
     return [
         {"x": f"{x:.2f}%", "y": f"{y:.2f}%", "name": name, "label": label}
         for (x, y, name), label in zip(words, labelled(words, around=around), strict=True)
+        if label.is_clear
     ]
 
 

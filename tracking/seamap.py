@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tracking.earth import Point
@@ -111,9 +111,11 @@ class Label:
     dx: int
     dy: int
     anchor: str  # start, end, middle
+    is_clear: bool = True  # hides nothing worth speaking of
 
 
 _SIGN, _HIGH = 1.9, 6.5  # a sign's width and a line's height in percent of the map, as wide as it is on a phone
+_LITTLE = 4.0  # square percent that a word may cover
 Box = tuple[float, float, float, float]  # left, top, right, foot, in percent
 
 
@@ -130,8 +132,8 @@ def labelled(words: Sequence[tuple[float, float, str]], *, around: Iterable[Box]
             (Label(x, y, 0, 20, "middle"), (x - wide / 2, y + 2.2, x + wide / 2, y + 2 * _HIGH)),
         ]
         label, box = min(choices, key=lambda choice: _hidden(choice[1], taken))
+        found.append(replace(label, is_clear=_hidden(box, taken) < _LITTLE))
         taken.append(box)
-        found.append(label)
     return found
 
 

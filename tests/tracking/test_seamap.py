@@ -89,7 +89,9 @@ def test_words_keep_clear_of_each_other_and_of_the_edge() -> None:
     near_the_edge = labelled([(97, 50, "Rotterdam")])[0]
     assert near_the_edge.anchor == "end"
     first, second = labelled([(50, 50, "Antwerpen"), (53, 50, "Rotterdam")])
-    assert (first.anchor, second.anchor) == ("end", "start")
+    assert (first.anchor, second.anchor, first.is_clear) == ("end", "start", True)
+    crowd = labelled([(50, 50, "Antwerpen")], around=[(0, 0, 100, 100)])
+    assert not crowd[0].is_clear
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50)), max_size=60))
