@@ -79,9 +79,10 @@ def followers_of(shipment: Shipment) -> set[str]:
 
 
 def staff_known(shipment: Shipment, *, at: datetime) -> set[str]:
-    """The staff who wrote here, internal notes too, and the shipment's owner (R8.3), by public id."""
+    """The active staff who wrote here, internal notes too, and the shipment's owner (R8.3), by public id."""
     wrote = _known(shipment, internal=True).filter(is_from_staff=True).values_list("author", flat=True)
-    return {*wrote, Owners(at).next_after("", shipment).public_id} - {""}
+    known = {*wrote, Owners(at).next_after("", shipment).public_id} - {""}
+    return known & {person.id for person in staff_people()} if known else known
 
 
 def staff_people() -> list[Person]:

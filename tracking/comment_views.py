@@ -51,12 +51,12 @@ class Comments(OneShipment):
                 form.add_error("text", error.sentence())
             else:
                 if self._is_part(request):
-                    return self._part(found, self._panel(found))
+                    return self._part(self._panel(found), said=_("Posted."))
                 here = self.url("tracking:comments", public_id=public_id)
                 return HttpResponseRedirect(f"{here}#c-{made.public_id}")
         answer = self._panel(found, form=form)
         # htmx puts no answer of an error in place, and the words at the field are what the reader needs
-        return self._part(found, answer) if self._is_part(request) else self._page(found, answer, 422)
+        return self._part(answer) if self._is_part(request) else self._page(found, answer, 422)
 
     def _panel(self, found: Dossier, **more: Any) -> dict[str, Any]:
         return pages.panel(found, reader=self.member, at=self.at, url=self.url, **more)
@@ -65,8 +65,10 @@ class Comments(OneShipment):
     def _is_part(request: HttpRequest) -> bool:
         return request.headers.get("HX-Request") == "true"
 
-    def _part(self, found: Dossier, context: dict[str, Any]) -> HttpResponse:
-        return render(self.request, "tracking/_comments.html", {"comments": context, "at": self.at})
+    def _part(self, context: dict[str, Any], *, said: str = "") -> HttpResponse:
+        """The thread alone, in place of the one before it: who writes goes on writing."""
+        context["form"].fields["text"].widget.attrs["autofocus"] = True
+        return render(self.request, "tracking/_comments.html", {"comments": {**context, "said": said}, "at": self.at})
 
     def _page(self, found: Dossier, context: dict[str, Any], status: int = 200) -> HttpResponse:
         subtitle = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,25 +89,39 @@ def preview(lines: Sequence[Line], stored: Sequence[FreeTerm]) -> list[dict[str,
 # --- the boxes of a shipment ---
 
 
-def of_boxes(found: Dossier, now: datetime) -> dict[str, list[dict[str, Any]]]:
-    """Container -> its clocks in words, and how long it stands where nothing was agreed; two queries.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A shipment's boxes at the port of import: their visits, and their clocks by box."""
 
-    Both are worked out from moves that only those see who see every event (5.1): for others there is nothing.
-    """
+    stays: Sequence[Stay]
+    clocks: Mapping[str, Sequence[FreeTime]]
+    zone: ZoneInfo
+
+
+def standing_of(found: Dossier) -> Standing | None:
+    """Two queries at most. What is worked out from moves is for those who see every event (5.1): else None."""
     if found.core is not None or not found.containers:
-        return {}
+        return None
     rows = VisitRow.objects.filter(shipment=found.shipment, place=found.journey.pod or "")
-    stays = [stay_of(r) for r in rows]
+    stays = [stay for stay in map(stay_of, rows) if is_import(stay, found.journey.pod)]
     if not stays:
-        return {}
+        return None
     zone = ZoneInfo(found.zone_of(found.journey.pod) or "UTC")
     clocks = free_times(stays, pod=found.journey.pod, terms=free_terms(), zone=zone, returned=_returned(found))
-    today = local_date(now, zone)
+    return Standing(stays, clocks, zone)
+
+
+def of_boxes(found: Dossier, now: datetime) -> dict[str, list[dict[str, Any]]]:
+    """Container -> how long it has stood at the terminal, and its clocks in words."""
+    known = standing_of(found)
+    if known is None:
+        return {}
+    today = local_date(now, known.zone)
     over = found.shipment.status == "CANCELLED"
-    shown = {box: [clock_words(c, today, over=over) for c in own] for box, own in clocks.items()}
-    for stay in stays:
-        if stay.exit_at is None and is_import(stay, found.journey.pod) and not over:
-            days = (today - local_date(stay.entry_at, zone)).days
+    shown = {box: [clock_words(c, today, over=over) for c in own] for box, own in known.clocks.items()}
+    for stay in known.stays:
+        if stay.exit_at is None and not over:
+            days = (today - local_date(stay.entry_at, known.zone)).days
             said = ngettext("At the terminal for %(n)d day", "At the terminal for %(n)d days", days) % {"n": days}
             shown.setdefault(stay.container, []).insert(0, {"text": said if days else _("At the terminal since today")})
     return shown

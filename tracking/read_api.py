@@ -22,6 +22,7 @@ from tracking import shapes
 from tracking.calls import point_of, points_of, whereabouts_of
 from tracking.dossier import Dossier, dossier, eta_history, event_row
 from tracking.filters import ShipmentFilter, Terms
+from tracking.freetime_pages import standing_of
 from tracking.models import Shipment as ShipmentRecord
 from tracking.search import search
 from tracking.selectors import CORE, beside, shipment_page, shipment_row
@@ -148,13 +149,15 @@ class Containers(ShipmentApi, ListApiView):
     """The containers of a shipment."""
 
     operation, summary = "shipment_containers", "List a shipment's containers"
-    says = "By number, each with what was heard of it; a container that was replaced says when."
+    says = "By number, each with what was heard of it and its free days; a container that was replaced says when."
     shape = shapes.ContainerShape
     query = Query.of(fields=shapes.ContainerShape.names(), paged=True)
 
     def get(self, request: Request, public_id: str) -> HttpResponse:
         """One page."""
-        rows = shapes.container_rows(self.dossier(public_id))
+        found = self.dossier(public_id)
+        known = standing_of(found)
+        rows = shapes.container_rows(found, known.clocks if known else {})
         page = list_page(rows, self.place, self.size, of=lambda row: (row["number"],))
         return self.page(page, page.rows)
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from portal.web.apishapes import Shape, anything, day, exact, flag, instant, many, number, one, text, texts, word
 from tracking.dossier import Dossier, EventState
 from tracking.earth import Point, near
+from tracking.freetime import FreeKind, FreeTime
 from tracking.milestones import MilestoneFacts, bind
 from tracking.models import EtaRow, ReferenceKind, SightingRow
 from tracking.seaways import Drawn, Line
@@ -139,6 +140,16 @@ class ContainerMilestoneShape(Shape):
     source = text("Who reported `at`; empty while it is not reached.")
 
 
+class FreeTimeShape(Shape):
+    """The days that a container may stay without charge, at the terminal of import or out of it."""
+
+    kind = word("What is charged beyond them.", FreeKind)
+    began_on = day("The local day from which they are counted.")
+    last_free_day = day("The last local day without charge.")
+    ended_on = day("The local day on which the count stopped; null while it runs.")
+    days_beyond = number("Days beyond the last free one of a count that has stopped; null while it runs.", null=True)
+
+
 class ContainerShape(Shape):
     """A container of a shipment."""
 
@@ -146,6 +157,7 @@ class ContainerShape(Shape):
     removed_at = instant("When another took its place.")
     on_hold = flag("Whether customs or anybody else holds it; null where not every event may be seen.", null=True)
     milestones = many(ContainerMilestoneShape, "What was heard of it, in the order of the journey.")
+    free_time = many(FreeTimeShape, "Its free days, where they are agreed and every event may be seen.")
 
 
 class BoxTimeShape(Shape):
@@ -306,8 +318,8 @@ def shipment_more(found: Dossier, moves: Sequence[EtaRow]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def container_rows(found: Dossier) -> list[dict[str, Any]]:
-    """The containers, by number."""
+def container_rows(found: Dossier, clocks: Mapping[str, Sequence[FreeTime]]) -> list[dict[str, Any]]:
+    """The containers, by number. `clocks`: their free time."""
     told = {part.container: part for part in found.facts.containers}
     rows = []
     for box in sorted(found.containers, key=lambda b: b.number):
@@ -317,6 +329,11 @@ def container_rows(found: Dossier) -> list[dict[str, Any]]:
         rows.append({
             "number": box.number, "removed_at": box.removed_at, "on_hold": held if found.core is None else None,
             "milestones": [_container_milestone(found, m) for m in seen],
+            "free_time": [
+                {"kind": c.kind, "began_on": c.began, "last_free_day": c.last_free, "ended_on": c.ended,
+                 "days_beyond": c.charged_days}
+                for c in clocks.get(box.number, ())
+            ],
         })  # fmt: skip
     return rows
 

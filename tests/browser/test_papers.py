@@ -70,6 +70,7 @@ def test_both_sides_work_on_one_shipment(desk: Open, tmp_path: Path) -> None:
     page.get_by_role("button", name="Post").click()
     expect(page.locator(".thread")).to_contain_text("Can it be at the gate on Friday?")
     assert page.url.endswith(ship.public_id), "the page was not left"
+    expect(page.get_by_label("Write a comment")).to_be_focused()
 
     ops.open(f"/ops/accounts/{account.tenant.public_id}/shipments/{ship.public_id}")
     text = ops.page.get_by_label("Write a comment")

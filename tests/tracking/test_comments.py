@@ -204,6 +204,9 @@ def test_a_question_reaches_the_owner_and_where_nobody_is_at_it_the_desk(acme, g
             kind=OwnerKind.ACCOUNT, about="", owner=olga.public_id, deputy="", valid_from=NOW.date(), actor="x", at=NOW
         )
     assert told(post(shipment(globex), globex.member, "Hello?")) == {("comment_posted", "desk"): {olga.public_id}}
+    with as_tenant(OPERATOR_ID):
+        Member.objects.filter(pk=olga.pk).update(is_active=False)
+    assert told(post(shipment(globex), globex.member, "Hello?")) == {("customer_wrote", "desk"): set()}, "she has left"
 
 
 @pytest.mark.req("O9")

@@ -14,6 +14,7 @@ from portal.lib import clock
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import AuditEntry, Role
 from tests import cast
+from tests.apiworld import key_of
 from tests.doors import client_of
 from tests.tracking.messages import equipment, number_of, shipment, source, take
 from tests.tracking.pages import tiered
@@ -141,6 +142,22 @@ def test_each_box_says_its_last_free_day_and_what_is_left_of_it(acme) -> None:
     late = words(acme, made, datetime(2026, 3, 13, 9, tzinfo=UTC))
     assert "10 Mar 2026 , passed 3 days ago" in late
     assert "At the terminal for 8 days" in late
+
+
+@pytest.mark.req("W10")
+def test_systems_read_the_same_days(acme) -> None:
+    made = landed(tiered(acme, "PRIORITY"))
+    agreed(acme)
+    key, path = client_of(None, key=key_of(acme)), f"/api/v1/shipments/{made.public_id}/containers"
+    (row,) = key.get(path).json()["items"]
+    assert row["free_time"] == [
+        {"kind": "DEMURRAGE", "began_on": "2026-03-05", "last_free_day": "2026-03-10", "ended_on": None,
+         "days_beyond": None}
+    ]  # fmt: skip
+    take(source(), [equipment("GTOT", number_of(made), "2026-03-12T10:00:00+01:00", place="NLRTM")],
+         at=datetime(2026, 3, 12, 10, tzinfo=UTC))  # fmt: skip
+    (row,) = key.get(path).json()["items"]
+    assert (row["free_time"][0]["ended_on"], row["free_time"][0]["days_beyond"]) == ("2026-03-12", 2)
 
 
 @pytest.mark.req("R5.1")
