@@ -80,8 +80,8 @@ def end_before_told(*, delivery: Delivery, fact: Fact, at: datetime) -> str:
 def digest_collect(*, member: str, at: datetime) -> Delivery | None:
     """Makes one mail of all that waited for this person until now; None when nothing is left to tell.
 
-    What waited alone for the end of quiet hours goes out as the mail that it is; what nobody could take up for three days
-    after its hour is no news any more.
+    What waited alone for the end of quiet hours goes out as the mail that it is; what nobody could take up for
+    three days after its hour is no news any more.
     """
     held = Delivery.objects.select_for_update(of=("self",)).select_related("member__user").filter(
         member__public_id=member, phase=Phase.HELD, held_until__lte=at

@@ -18,6 +18,7 @@ from portal.notify.models import DigestRhythm, MailMode, NoticeHabits, Which
 from portal.notify.wishes import Wish
 from portal.notify.wording import is_about_a_shipment, kind_label
 
+_GROUP: Final = "tracking.exceptions_grouped"
 _OFFSETS: Final = ("Etc/", "posix/", "right/", "SystemV/")
 
 
@@ -32,6 +33,7 @@ class Row:
     bell: forms.BoundField
     which: forms.BoundField | None
     always: forms.BoundField
+    is_group: bool  # of several shipments: which, is said of their own kinds
 
 
 class NoticesForm(forms.Form):
@@ -93,7 +95,7 @@ class NoticesForm(forms.Form):
         """One a kind, in order."""
         return [
             Row(key, *kind_label(key), mail=self[f"mail-{key}"], bell=self[f"bell-{key}"], always=self[f"always-{key}"],
-                which=self[f"which-{key}"] if f"which-{key}" in self.fields else None)
+                which=self[f"which-{key}"] if f"which-{key}" in self.fields else None, is_group=key == _GROUP)
             for key in self.kinds
         ]  # fmt: skip
 
