@@ -91,7 +91,7 @@ def test_a_code_is_mapped_once_and_all_that_waited_for_it_are_applied(acme, desk
         assert rows.count() == 3
     page = desk.get(answer["Location"]).content.decode()
     assert "Finished" in page
-    assert "hx-trigger" not in page
+    assert "every 2s" not in page
     with as_tenant(OPERATOR_ID):
         line = PartnerCode.objects.get(source=src)
         assert (line.listed, line.code, line.event_code, line.note) == ("csv", "DELV", "DROP", "their guide")
