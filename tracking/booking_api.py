@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+import msgspec
+from django.http import HttpRequest, HttpResponse
 
 from portal.lib.errors import NotFound
 from portal.tenancy.context import OPERATOR_ID
+from portal.tenancy.replies import Reply, once
 from tracking import bookings
 from tracking.api import SourceDoor, Unparsable, body_of, is_json
 from tracking.ingest import room_or_refuse
@@ -34,10 +36,20 @@ class BookingsDoor(SourceDoor):
         except Unreadable as error:
             raise Unparsable(detail=error.detail) from None
         own = () if found.tenant_id == OPERATOR_ID else (found.tenant_id,)
-        booked = bookings_take(
-            rows=rows, at=self.at, actor=f"source {found.key}", tenants=own or tuple(found.account_ids)
-        )
-        return JsonResponse(booked_answer(booked))
+
+        def act() -> Reply:
+            tenants = own or tuple(found.account_ids)
+            booked = bookings_take(rows=rows, at=self.at, actor=f"source {found.key}", tenants=tenants)
+            return Reply(200, msgspec.json.encode(booked_answer(booked)))
+
+        reply = once(
+            owner=self.known.public_id, call=f"POST {request.path}"[:300], body=body, at=self.at, act=act,
+            key=request.headers.get("Idempotency-Key"),
+        )  # fmt: skip
+        answer = HttpResponse(reply.body, status=reply.status, content_type="application/json")
+        if reply.again:
+            answer.headers["Idempotent-Replayed"] = "true"
+        return answer
 
 
 def booked_answer(booked: list[Booked]) -> dict[str, Any]:

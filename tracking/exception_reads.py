@@ -37,10 +37,22 @@ def cases_of(shipment: Shipment) -> list[ExceptionCase]:
     """The cases of a shipment that hold or held, the open ones first, the most severe first; each with the latest note
     that is meant for the customer as `told` (`note`, `at`), or None. One query.
     """
+    return sorted(
+        cases_seen().filter(shipment=shipment),
+        key=lambda c: (c.state != CaseState.OPEN, -c.severity, -c.started_at.timestamp(), c.pk),
+    )
+
+
+def cases_seen() -> QuerySet[ExceptionCase]:
+    """The cases of the entered account that hold or held, with their shipment and the latest note for the customer."""
     notes = ExceptionStep.objects.filter(case=OuterRef("pk"), is_for_customer=True).exclude(note="").order_by("-pk")
-    rows = ExceptionCase.objects.filter(shipment=shipment).exclude(state=CaseState.WITHDRAWN)
-    told = rows.annotate(told=Subquery(notes.values(told=JSONObject(note="note", at="at"))[:1]))
-    return sorted(told, key=lambda c: (c.state != CaseState.OPEN, -c.severity, -c.started_at.timestamp(), c.pk))
+    rows = ExceptionCase.objects.exclude(state=CaseState.WITHDRAWN).select_related("shipment")
+    return rows.annotate(told=Subquery(notes.values(told=JSONObject(note="note", at="at"))[:1]))
+
+
+def case_seen(public_id: str) -> ExceptionCase | None:
+    """One of them."""
+    return cases_seen().filter(public_id=public_id).first()
 
 
 # --- over all accounts, inside a crossing ---

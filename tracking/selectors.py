@@ -137,7 +137,8 @@ def _in_windows(found: QuerySet[Shipment], wanted: ShipmentFilter) -> QuerySet[S
 
 
 def _midnight(day: date, later: int = 0) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=later)
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start + timedelta(days=later) if day < date.max else datetime.max.replace(tzinfo=UTC)
 
 
 def _unheard(now: datetime, *, every_event: bool) -> Q:

@@ -166,6 +166,7 @@ RULES = (
             "portal/tenancy/bulk.py": "many rows in one statement; its table and columns are those of a model",
             "portal/tenancy/backend/": "sets the scope of each transaction",
             "portal/tenancy/limits.py": "exact counting in one statement",
+            "portal/tenancy/replies.py": "one call with a key at a time, by an advisory lock",
             "portal/tenancy/selectors.py": "narrow look-ups before a scope is known: ids only",
             "portal/outbox/dispatcher.py": "marks rows in one statement, by the database's clock",
             "portal/outbox/runner.py": "claims a row with its fence in one statement",

@@ -263,6 +263,27 @@ class AttemptWindow(models.Model):
         ]
 
 
+class KeptReply(TenantOwned):
+    """What a call that changes something was answered, so that its repetition is answered alike (W7)."""
+
+    owner = code_field(64)  # whose call: the public id of a key
+    call = code_field(8 + 300)  # method and path
+    key = code_field(120)  # the Idempotency-Key
+    body_digest = code_field(64)
+    status = models.PositiveSmallIntegerField()
+    body = models.BinaryField()
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["tenant", "owner", "call", "key"], name="keptreply_once"),
+        ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["tenant", "kept_at"], name="keptreply_by_age")]
+
+    def __str__(self) -> str:
+        return self.call
+
+
 class CallWindow(TenantOwned):
     """How often a key, a person, or all of an account called the API in the last minute: a row each (F1)."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from django.http import QueryDict
@@ -33,7 +34,7 @@ class BadParameter(PortalError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter: a text of a form, one or more words of a list, a whole number, or yes and no."""
+    """One parameter: a text of a form, one or more words of a list, a whole number, a day, or yes and no."""
 
     name: str
     says: str
@@ -44,6 +45,7 @@ class Parameter:
     least: int | None = None  # a whole number from here
     most: int | None = None  # to there
     flag: bool = False
+    is_day: bool = False
     usual: Any = None  # what holds when it is left out
     example: str = ""
 
@@ -60,6 +62,8 @@ class Parameter:
             return tuple(self._word(word, self.choices) for word in words)
         if self.choices:
             return self._word(text, self.choices)
+        if self.is_day:
+            return _day(self.name, text)
         if not 1 <= len(text) <= self.longest:
             raise BadParameter(self.name, _("must have 1 to %(n)d characters.") % {"n": self.longest})
         if self.pattern and not re.fullmatch(self.pattern, text, re.ASCII):
@@ -87,6 +91,8 @@ class Parameter:
         """The same in JSON Schema."""
         if self.flag:
             return {"type": "boolean", "default": bool(self.usual)}
+        if self.is_day:
+            return {"type": "string", "format": "date"}
         if self.least is not None:
             return {"type": "integer", "minimum": self.least, "maximum": self.most, "default": self.usual}
         if self.several:
@@ -97,6 +103,14 @@ class Parameter:
             return {**told, "default": self.usual} if self.usual is not None else told
         told = {"type": "string", "minLength": 1, "maxLength": self.longest}
         return {**told, "pattern": f"^(?:{self.pattern})$"} if self.pattern else told
+
+
+def _day(name: str, text: str) -> str:
+    try:
+        date.fromisoformat(text if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII) else "")
+    except ValueError:
+        raise BadParameter(name, _("is no day of the calendar, such as 2026-03-15.")) from None
+    return text
 
 
 LIMIT: Final = Parameter(

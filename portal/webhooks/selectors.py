@@ -140,6 +140,12 @@ def delivery_get(public_id: str) -> WebhookDelivery:
     return found
 
 
+def deliveries_of(endpoint: WebhookEndpoint, *, state: str = "") -> QuerySet[WebhookDelivery]:
+    """Those of the last thirty days, without their bodies; `state` empty: all."""
+    rows = WebhookDelivery.objects.filter(endpoint=endpoint).defer("body")
+    return rows.filter(state=state) if state else rows
+
+
 def newest_of(endpoint: WebhookEndpoint, *, most: int) -> list[WebhookDelivery]:
     """Its last deliveries."""
     return list(WebhookDelivery.objects.filter(endpoint=endpoint).defer("body").order_by("-pk")[:most])

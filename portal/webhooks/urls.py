@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
+from portal.webhooks import read_api
 from portal.webhooks.views import endpoints, log, reference
 
 app_name = "webhooks"
 urlpatterns = [
+    path("api/v1/webhooks", read_api.Endpoints.as_view(), name="api_webhooks"),
+    path("api/v1/webhooks/<str:public_id>/deliveries", read_api.Deliveries.as_view(), name="api_deliveries"),
     path("settings/webhooks", endpoints.Endpoints.as_view(), name="endpoints"),
     path("settings/webhooks/new", endpoints.NewEndpoint.as_view(), name="endpoint_new"),
     path("settings/webhooks/deliveries", log.Deliveries.as_view(), name="deliveries"),

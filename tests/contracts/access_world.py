@@ -169,6 +169,7 @@ def _objects(side: Side) -> None:
             "api_event",
         ):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
+        side.objects["tracking:api_exception:public_id"] = _case(side)
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
         side.objects["tracking:evidence:evidence"] = file.public_id
         by_hand = Entry(code="GTOT", local="2026-02-18T10:00", place="NLRTM", laden=True, evidence=file.public_id)
@@ -223,7 +224,7 @@ def _systems(side: Side) -> None:
 
 def _webhooks(side: Side) -> None:
     """An endpoint with a message on its way; and one to be taken away, whose page stays for nobody else."""
-    for pages in (("endpoint", "endpoint_change", "secret_rotate", "replay"), ("endpoint_remove",)):
+    for pages in (("api_deliveries", "endpoint", "endpoint_change", "secret_rotate", "replay"), ("endpoint_remove",)):
         made, _secret = endpoint_create(
             label="TMS", url="https://tms.example.com/hook", kinds=["tracking.milestone_reached"], actor="OPS",
             at=clock.now(),
@@ -277,7 +278,7 @@ def _desk(world: World) -> dict[str, str]:
             )
         },
         **{
-            f"tracking:exception{act}:public_id": _case(world)
+            f"tracking:exception{act}:public_id": _case(world.tiers["PREMIUM"])
             for act in ("", "_acknowledge", "_take", "_assign", "_note", "_resolve")
         },
         "tracking:quarantine_batch:batch": _batch(world),
@@ -308,9 +309,8 @@ def _batch(world: World) -> str:
                            actor="test").batch  # fmt: skip
 
 
-def _case(world: World) -> str:
-    """An exception of the Premium account's shipment."""
-    side = world.tiers["PREMIUM"]
+def _case(side: Side) -> str:
+    """An exception of the side's shipment."""
     with as_tenant(side.account.pk):
         found, _made = ExceptionCase.objects.get_or_create(
             shipment=side.shipment, code="ROLLOVER", node="CNSHA",

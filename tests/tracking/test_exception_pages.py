@@ -9,6 +9,7 @@ import pytest
 
 from portal.lib import clock
 from portal.tenancy.context import OPERATOR_ID, as_tenant
+from portal.tenancy.keys import key_create
 from portal.tenancy.models import AuditEntry, Role
 from tests import cast
 from tests.doors import client_of
@@ -267,3 +268,25 @@ def test_a_cutoff_is_entered_as_read_at_the_terminal_and_counts_at_once(acme) ->
         made.refresh_from_db()
     shipment(acme, ref=made.ref, containers=(), booking=f"BKG{made.ref[2:]}")
     assert made.cutoff_at is None
+
+
+# --- systems ---
+
+
+@pytest.mark.req("T6", "R8.1")
+def test_systems_read_the_cases_their_account_may_see(acme, globex) -> None:
+    tiered(acme, "PREMIUM")
+    tiered(globex, "PREMIUM")
+    (_made, mine), (_other, theirs) = rolled(acme), rolled(globex)
+    with as_tenant(acme.pk):
+        client = client_of(None, key=key_create(label="s", at=clock.now())[1])
+    listed = client.get("/api/v1/exceptions").json()["items"]
+    assert [row["id"] for row in listed] == [mine.public_id]
+    assert (listed[0]["severity"], listed[0]["state"], listed[0]["note"]) == ("HIGH", "OPEN", None)
+    one = client.get(f"/api/v1/exceptions/{mine.public_id}").json()
+    assert one == listed[0]
+    assert one["shipment"]["id"] == _made.public_id
+    assert client.get(f"/api/v1/exceptions/{theirs.public_id}").status_code == 404
+    for asked, number in (("severity=CRITICAL", 0), ("severity=HIGH", 1), ("code=ROLLOVER", 1), ("state=CLEARED", 0),
+                          (f"shipment={_made.public_id}", 1), (f"shipment={_other.public_id}", 0)):  # fmt: skip
+        assert len(client.get(f"/api/v1/exceptions?{asked}").json()["items"]) == number, asked

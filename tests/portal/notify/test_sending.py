@@ -12,6 +12,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from portal.account.facts import Invited
+from portal.brand.selectors import Look
 from portal.lib import seal
 from portal.lib.facts import Fact
 from portal.notify import channels, services
@@ -279,7 +280,7 @@ def test_a_sender_that_wakes_after_its_lease_transmits_nothing(acme: Account, si
         key = Delivery.objects.get().key
         sleeper = sending._claim(key)
         assert sleeper is not None
-        content = sending._content(sleeper, "Meridian", AT)
+        content = sending._content(sleeper, Look(name="Meridian"), AT)
         with transaction.atomic():
             Delivery.objects.update(lease_until=datetime(2020, 1, 1, tzinfo=UTC))
         sending.delivery_send(key=key, at=AT)  # another worker

@@ -11,13 +11,16 @@ from django.test import Client
 
 from portal.lib import clock
 from portal.tenancy.context import as_tenant
+from portal.tenancy.keys import key_create
 from portal.tenancy.selectors import tenant_zone
+from portal.webhooks.deliveries import ping_send
 from portal.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tests import cast
 from tests.contracts.test_query_counts import asked
 from tests.doors import client_of
 from tests.portal.webhooks.receiver import Receiver, say
-from tests.portal.webhooks.world import active, deliveries, endpoint, run, tell
+from tests.portal.webhooks.world import AT, active, deliveries, endpoint, run, tell
+from tests.tracking.pages import tiered
 from tracking.facts import MilestoneReached
 
 pytestmark = pytest.mark.usefixtures("tier")
@@ -281,3 +284,28 @@ def test_an_endpoint_that_was_taken_away_leaves_its_log(
     manager.post(f"{HERE}/deliveries/{row.public_id}/again")
     with as_tenant(acme.pk):
         assert WebhookDelivery.objects.get(pk=row.pk).state == DeliveryState.DONE
+
+
+@pytest.mark.req("H8", "T6")
+def test_systems_read_what_they_missed_and_nothing_that_opens_a_door(acme, globex) -> None:
+    for account in (acme, globex):
+        tiered(account, "PREMIUM")
+    mine, _s = endpoint(acme, "https://tms.example.com/hook?token=pass1")
+    theirs, _s = endpoint(globex, "https://theirs.example.com/hook")
+    with as_tenant(acme.pk):
+        ping_send(endpoint=mine, at=AT)
+        key = key_create(label="s", at=AT)[1]
+    client = client_of(None, key=key)
+    with clock.set_to(AT):
+        listed = client.get("/api/v1/webhooks")
+        assert [row["host"] for row in listed.json()["items"]] == ["tms.example.com"]
+        assert b"pass" not in listed.content
+        sent = client.get(f"/api/v1/webhooks/{mine.public_id}/deliveries").json()["items"]
+        assert [(d["state"], d["is_test"], d["attempts"]) for d in sent] == [("WAITING", True, 0)]
+        with as_tenant(acme.pk):
+            WebhookDelivery.objects.update(state="FAILED", ended_at=AT)
+        failed = client.get(f"/api/v1/webhooks/{mine.public_id}/deliveries?state=FAILED").json()["items"]
+        assert [d["message_id"] for d in failed] == [sent[0]["message_id"]]
+        assert client.get(f"/api/v1/webhooks/{mine.public_id}/deliveries?state=DONE").json()["items"] == []
+        assert client.get(f"/api/v1/webhooks/{theirs.public_id}/deliveries").status_code == 404
+        assert client_of(acme.member).get("/api/v1/webhooks").status_code == 403, "managers alone see webhooks"
