@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0005_the_look'),
+        ('tenancy', '0006_kept_replies'),
     ]
 
     operations = [
