@@ -33,6 +33,7 @@ NO_PAGE: Final = {
     "people_invitation": "needs the link of a mail; tests/portal/account opens it",
     "tracking:shipments_counts": "a part of the list, which asks for it",
     "ops:tracking_shipments_counts": "the same, for the staff",
+    "tracking:map_live": "a part of the live map, which asks for it; tests/browser/test_map.py looks at it",
     "demo:letter_html": "a mail as it was sent, shown in the frame of demo:letter",
 }
 
