@@ -36,6 +36,7 @@ NO_PAGE: Final = {
     "ops:tracking_shipments_counts": "the same, for the staff",
     "brand:sheet": "a style sheet",
     "brand:logo": "a picture",
+    "tracking:map_live": "a part of the live map, which asks for it; tests/browser/test_map.py looks at it",
     "demo:letter_html": "a mail as it was sent, shown in the frame of demo:letter",
 }
 
