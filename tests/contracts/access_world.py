@@ -162,7 +162,6 @@ def _objects(side: Side) -> None:
         systems = "api_shipment api_containers api_milestones api_events api_event api_position".split()
         for page in (*pages, *talk, *systems, "api_documents", "api_document_file", "api_comments"):
             side.objects[f"tracking:{page}:public_id"] = side.shipment.public_id
-        side.objects["tracking:api_exception:public_id"] = _case(side)
         file = evidence_store(shipment=side.shipment, name="pod.pdf", body=b"%PDF-1.7 signed", at=NOW, actor="OPS")
         side.objects["tracking:evidence:evidence"] = file.public_id
         _papers(side)
@@ -194,6 +193,7 @@ def _objects(side: Side) -> None:
         )
         _shares(side)
         _systems(side)
+        side.objects["tracking:api_exception:public_id"] = _case(side)  # late: a derivation takes it back
         _webhooks(side)
         for page in ("ingest_message", "ingest_acknowledgement"):  # the message lives in its source's scope
             side.objects[f"tracking:{page}:public_id"] = nothing()
