@@ -255,7 +255,7 @@ def test_an_internal_note_leaves_the_desk_by_no_door(acme) -> None:
              f"{base}/documents", f"{base}/events", "/", "/shipments", "/settings/audit", f"/s/{token}")  # fmt: skip
     for client in (client_of(acme.manager), client_of(acme.member)):
         for page in pages:
-            text = client.get(page).content.decode()
+            text = client.get(page).content.decode().replace(page, "")  # its own address it may repeat
             assert "CANARY" not in text and note.public_id not in text and "Olga Owl" not in text, page
         assert client.get(f"{base}/comments/{note.public_id}/withdraw").status_code == 404
         assert client.post(f"{base}/comments/{note.public_id}/withdraw").status_code == 404
