@@ -21,6 +21,7 @@ from portal.tenancy.services import installation_create, tenant_create
 PASSWORD = "a-long-enough-passphrase"
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 _HASH: list[str] = []
+made: list[int] = []  # the accounts of this process
 
 
 @dataclass
@@ -64,6 +65,7 @@ def account(code: str = "ACCT", *, zone: str = "") -> Account:
     """A fresh account; its code is made unique."""
     operator()
     tenant = tenant_create(code=f"{code}-{secrets.token_hex(4)}", name=f"{code.title()} Ltd", at=START, zone=zone)
+    made.append(tenant.pk)
     return Account(tenant=tenant, manager=person(tenant.pk, Role.MANAGER), member=person(tenant.pk, Role.MEMBER))
 
 

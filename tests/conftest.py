@@ -72,6 +72,26 @@ def _no_scope_left() -> Any:
     assert not connections["default"].in_atomic_block
 
 
+@pytest.fixture(autouse=True)
+def _rest() -> Any:
+    """The accounts that a test made trouble no later one on the same database; what a module made goes on."""
+    from tests import cast
+
+    before = len(cast.made)
+    yield
+    if len(cast.made) > before:
+        from portal.outbox.models import OutboxRow, RowState
+        from portal.tenancy.context import as_tenant
+        from tracking.models import Reference, ReferenceKind
+
+        for tenant_id in cast.made[before:]:
+            with as_tenant(tenant_id):
+                # all sail on one ship: what is heard of it later is not told to thousands of shipments of earlier tests
+                Reference.objects.filter(kind=ReferenceKind.VOYAGE).delete()
+                # what was not done is nobody's business for a hundred years, and still there for who counts it
+                OutboxRow.objects.filter(state=RowState.PENDING).update(due_at=datetime(2126, 1, 1, tzinfo=UTC))
+
+
 @pytest.fixture
 def acme() -> Any:
     """A fresh account."""
@@ -93,16 +113,11 @@ def _account(code: str) -> Any:
     from portal.tenancy.context import as_tenant
     from portal.tenancy.models import Tenant
     from tests import cast
-    from tracking.models import Reference, ReferenceKind
 
     account = cast.account(code)
     yield account
     with as_tenant(account.pk):
         left = OutboxRow.objects.filter(name__startswith="test.", state=RowState.PENDING)
         left.update(state=RowState.DONE, done_at=F("created_at"), lease_until=None)
-        # what else it has not done is nobody's business for a hundred years, and still there for who counts it
-        OutboxRow.objects.filter(state=RowState.PENDING).update(due_at=datetime(2126, 1, 1, tzinfo=UTC))
         # the clock calls up nothing of it in the workers of later tests
         Tenant.objects.filter(pk=account.pk).update(is_active=False)
-        # all sail on one ship: what later tests hear of it is not told to thousands of shipments of earlier ones
-        Reference.objects.filter(kind=ReferenceKind.VOYAGE).delete()
