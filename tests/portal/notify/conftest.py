@@ -25,7 +25,7 @@ def tier() -> Iterator[list[str]]:
     """Every account may have everything but what the test names."""
     from portal.web import policy  # apps are loaded by now
 
-    before, refused = list(policy._entitled), []
+    before, all_before, refused = list(policy._entitled), list(policy._all_of), []
     policy.ask_entitlements_of(lambda key, at: key not in refused)
     yield refused
-    policy._entitled[:] = before
+    policy._entitled[:], policy._all_of[:] = before, all_before
