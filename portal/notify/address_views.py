@@ -19,7 +19,6 @@ from django.views.decorators.csrf import csrf_exempt
 
 from portal.lib import clock
 from portal.lib.errors import NotFound
-from portal.notify.bell_views import number
 from portal.notify.bounces import MOST_BYTES, NotAReport
 from portal.notify.models import SuppressedAddress
 from portal.notify.selectors import addresses_newest
@@ -27,7 +26,7 @@ from portal.notify.undelivered import address_release, bounce_take
 from portal.tenancy.context import as_tenant
 from portal.tenancy.models import Role
 from portal.tenancy.selectors import operator_zone, tenant_id_of_public_id, tenant_zone
-from portal.web.pages import CrossingView, PageView, pager
+from portal.web.pages import CrossingView, PageView, pager, position
 from portal.web.policy import Policy, public, staff
 from portal.web.problems import refusal
 
@@ -37,7 +36,7 @@ _WRITERS: Final = frozenset({Role.OPS.value, Role.ADMIN.value})
 
 
 def _listed(request: HttpRequest) -> tuple[list[SuppressedAddress], dict[str, str | None]]:
-    before, after = number(request, "older"), number(request, "newer")
+    before, after = position(request, "older"), position(request, "newer")
     found = addresses_newest(before=before, after=after, most=PAGE + 1)
     more = len(found) > PAGE
     kept = found[-PAGE:] if after is not None else found[:PAGE]

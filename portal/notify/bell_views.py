@@ -23,21 +23,11 @@ from portal.notify.preferences import notice_mark, notices_read
 from portal.notify.wishes import zone_of
 from portal.notify.wording import TONES, kind_label
 from portal.web.nav import bell_for
-from portal.web.pages import PageView, pager
+from portal.web.pages import PageView, pager, position
 from portal.web.policy import Policy, signed_in
 from portal.web.templatetags.ui import ICON_OF_TONE
 
 PAGE: Final = 30
-
-
-def number(request: HttpRequest, name: str) -> int | None:
-    """A keyset position of the address; BadRequest when it is none."""
-    text = request.GET.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise BadRequest(detail=_("This page of the list cannot be read."))
-    return int(text)
 
 
 class BellCount(PageView):
@@ -75,7 +65,7 @@ class NoticeList(PageView):
         show = request.GET.get("show", "")
         if show not in ("", "unread"):
             raise BadRequest(detail=_("This list is not known."))
-        before, after = number(request, "older"), number(request, "newer")
+        before, after = position(request, "older"), position(request, "newer")
         found = notices_newest(
             self.member, at=self.at, unread=show == "unread", before=before, after=after, most=PAGE + 1
         )

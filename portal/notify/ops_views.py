@@ -27,7 +27,7 @@ from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Role, Tenant
 from portal.tenancy.selectors import installation, operator_zone, tenant_id_of_public_id
 from portal.tenancy.services import audit
-from portal.web.pages import CrossingView, PageView, pager
+from portal.web.pages import CrossingView, PageView, pager, position
 from portal.web.policy import Policy, staff
 
 PAGE = 50
@@ -54,15 +54,6 @@ REASONS = {
 WRITERS = frozenset({Role.OPS.value, Role.ADMIN.value})
 
 
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise BadRequest(detail=_("This page of the list cannot be read."))
-    return int(text)
-
-
 class OutboxPage(CrossingView):
     """Everything that leaves the house, of all accounts: backlog, dead letters, uncertain mails."""
 
@@ -74,7 +65,7 @@ class OutboxPage(CrossingView):
         phase = request.GET.get("phase", "")
         if phase not in ("", DEAD, *Phase.values):
             raise BadRequest(detail=_("There is no such phase."))
-        before, after = _number(request, "older"), _number(request, "newer")
+        before, after = position(request, "older"), position(request, "newer")
         asked: dict[str, Any] = {"before": before, "after": after, "most": PAGE + 1}
         found: list[Any] = dead_newest(**asked) if phase == DEAD else deliveries_newest(phase=phase, **asked)
         more = len(found) > PAGE

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from portal.lib import clock
-from portal.lib.errors import Forbidden, NotEntitled, NotFound
+from portal.lib.errors import BadRequest, Forbidden, NotEntitled, NotFound
 from portal.tenancy.context import OPERATOR_ID, across_tenants, as_tenant
 from portal.tenancy.models import Member, Tenant
 from portal.tenancy.selectors import tenant_current, tenant_id_of_public_id
@@ -161,6 +161,16 @@ def pager(request: HttpRequest, *, older: str | None, newer: str | None) -> dict
         return "?" + urlencode({**kept, name: cursor})
 
     return {"older_url": with_cursor("older", older), "newer_url": with_cursor("newer", newer)}
+
+
+def position(request: HttpRequest, name: str) -> int | None:
+    """A keyset position that is a row's number, of the address; None when none is asked for. Raises BadRequest."""
+    text = request.GET.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadRequest(detail=_("This page of the list cannot be read."))
+    return int(text)
 
 
 def no_data() -> str:

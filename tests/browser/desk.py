@@ -5,8 +5,10 @@ Says nothing about which pages there are; knows no table but the session's.
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from axe_playwright_python.base import AxeResults
@@ -20,6 +22,7 @@ from tests.doors import session_of
 
 WIDE: Final = ViewportSize(width=1440, height=900)
 NARROW: Final = ViewportSize(width=360, height=740)
+_LOOKS: Final[tuple[tuple[ViewportSize, Literal["light", "dark"]], ...]] = ((NARROW, "dark"), (WIDE, "light"))
 AXE: Final = Axe()
 # What reaches over the page's edge by itself, outside whatever scrolls on purpose.
 OVERFLOWING = """() => {
@@ -120,6 +123,17 @@ class Desk:
         if seen.violations_count:
             found.append(seen.generate_report())
         return found
+
+
+def judged(desk: Desk, name: str) -> list[str]:
+    """What is wrong with the page as it stands, narrow by night and wide by day; pictures where a folder is named."""
+    found = []
+    for size, scheme in _LOOKS:
+        desk.look(size, scheme)
+        found += [f"{name}, {size['width']} px: {line}" for line in desk.judge()]
+        if folder := os.environ.get("PLIMSOLL_PICTURES"):
+            desk.page.screenshot(path=Path(folder) / f"{name}-{size['width']}-{scheme}.png", full_page=True)
+    return found
 
 
 def code_of(secret: str, *, ahead: int = 0) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -14,22 +12,11 @@ from portal.lib import clock
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Role
 from tests import cast
-from tests.browser.desk import NARROW, WIDE, Desk
+from tests.browser.desk import Desk, judged
 from tests.tracking.messages import box
 from tracking.models import Shipment
 
 pytestmark = [pytest.mark.slow, pytest.mark.req("R1.16")]
-
-
-def judged(desk: Desk, name: str) -> list[str]:
-    """The page as it stands, wide and narrow; kept as pictures where a folder is named."""
-    found = []
-    for size, scheme in ((NARROW, "dark"), (WIDE, "light")):
-        desk.look(size, scheme)  # type: ignore[arg-type]
-        found += desk.judge()
-        if folder := os.environ.get("PLIMSOLL_PICTURES"):
-            desk.page.screenshot(path=Path(folder) / f"{name}-{size['width']}.png", full_page=True)
-    return found
 
 
 def test_rows_are_pasted_mended_and_stored_and_a_promise_is_changed(desk: Callable[..., Desk]) -> None:

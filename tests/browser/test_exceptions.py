@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -14,7 +12,7 @@ from portal.lib import clock
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Role
 from tests import cast
-from tests.browser.desk import NARROW, WIDE, Desk
+from tests.browser.desk import Desk, judged
 from tests.tracking.messages import shipment, source, take, vessel
 from tests.tracking.pages import tiered
 from tracking.models import ExceptionCase, Shipment
@@ -31,17 +29,6 @@ def rolled(account: cast.Account) -> Shipment:
     left = f"{at - timedelta(hours=20):%Y-%m-%dT%H:%M:00Z}"
     take(source(), [vessel("DEPA", booking, left, place="CNSHA")], at=at)
     return made
-
-
-def judged(desk: Desk, name: str) -> list[str]:
-    """The page as it stands, wide and narrow; kept as pictures where a folder is named."""
-    found = []
-    for size, scheme in ((NARROW, "dark"), (WIDE, "light")):
-        desk.look(size, scheme)  # type: ignore[arg-type]
-        found += desk.judge()
-        if folder := os.environ.get("PLIMSOLL_PICTURES"):
-            desk.page.screenshot(path=Path(folder) / f"{name}-{size['width']}.png", full_page=True)
-    return found
 
 
 def test_a_rolled_box_is_taken_care_of_and_the_customer_reads_how(desk: Open) -> None:

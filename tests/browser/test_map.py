@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +11,7 @@ from playwright.sync_api import expect
 from portal.lib import clock
 from portal.tenancy.context import as_tenant
 from tests import cast
-from tests.browser.desk import NARROW, WIDE, Desk
+from tests.browser.desk import NARROW, WIDE, Desk, judged
 from tests.tracking.messages import equipment, number_of, shipment, source, take, vessel
 from tests.tracking.pages import tiered
 from tracking.models import Shipment
@@ -36,17 +34,6 @@ def sailing(account: cast.Account, *, left: int, due: int, pod: str = "NLRTM") -
     ]
     take(source(), events, at=now - timedelta(minutes=14))
     return made
-
-
-def judged(desk: Desk, name: str) -> list[str]:
-    """The page as it stands, wide and narrow, light and dark; kept as pictures where a folder is named."""
-    found = []
-    for size, scheme in ((NARROW, "dark"), (WIDE, "light")):
-        desk.look(size, scheme)  # type: ignore[arg-type]
-        found += desk.judge()
-        if folder := os.environ.get("PLIMSOLL_PICTURES"):
-            desk.page.screenshot(path=Path(folder) / f"{name}-{size['width']}.png", full_page=True)
-    return found
 
 
 def test_a_shipper_sees_where_everything_is_and_goes_on_from_there(desk: Open) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from portal.lib import clock
 from portal.tenancy.context import OPERATOR_ID, as_tenant
 from portal.tenancy.models import Role
 from tests import cast
-from tests.browser.desk import NARROW, WIDE, Desk
+from tests.browser.desk import NARROW, Desk, judged
 from tests.browser.test_story import ago, at_sea
 from tests.tracking.messages import equipment, number_of, source, take
 from tests.tracking.pages import tiered
@@ -23,17 +22,11 @@ from tracking.services import free_term_set
 
 pytestmark = [pytest.mark.slow]
 Open = Callable[..., Desk]
-SHOTS = os.environ.get("PAPERS_SHOTS", "")
 
 
-def judged(desk: Desk, name: str) -> None:
+def sound(desk: Desk, name: str) -> None:
     """The page is sound on both screens, in both themes."""
-    for size, scheme in ((WIDE, "light"), (NARROW, "dark")):
-        desk.look(size, scheme)
-        assert desk.judge() == [], name
-        if SHOTS:
-            desk.page.screenshot(path=f"{SHOTS}/{name}-{size['width']}-{scheme}.png", full_page=True)
-    desk.look(WIDE, "light")
+    assert judged(desk, name) == []
 
 
 def test_both_sides_work_on_one_shipment(desk: Open, tmp_path: Path) -> None:
@@ -64,7 +57,7 @@ def test_both_sides_work_on_one_shipment(desk: Open, tmp_path: Path) -> None:
     with page.expect_download() as found:
         page.get_by_role("link", name="Bill of lading").first.click()
     assert found.value.suggested_filename == "MBL 4711.pdf"
-    judged(customer, "documents")
+    sound(customer, "documents")
     customer.open(f"/shipments/{ship.public_id}")
     page.get_by_label("Write a comment").fill("Can it be at the gate on Friday?")
     page.get_by_role("button", name="Post").click()
@@ -84,23 +77,23 @@ def test_both_sides_work_on_one_shipment(desk: Open, tmp_path: Path) -> None:
     ops.page.get_by_label("The customer reads it").check()
     ops.page.get_by_role("button", name="Post").click()
     expect(ops.page.locator(".mention")).to_have_text(f"@{account.member.name}")
-    judged(ops, "shipment-ops")
+    sound(ops, "shipment-ops")
 
     customer.open(f"/shipments/{ship.public_id}")
     expect(page.get_by_text("on Friday at ten.")).to_be_visible()
     assert "slot" not in customer.text()
-    judged(customer, "shipment")
+    sound(customer, "shipment")
     page.get_by_role("link", name="Who changed what").click()
     expect(page.get_by_text("added Bill of lading, version 1")).to_be_visible()
-    judged(customer, "changes")
+    sound(customer, "changes")
     ops.open(f"/ops/accounts/{account.tenant.public_id}/free-days")
-    judged(ops, "freedays")
+    sound(ops, "freedays")
     terms = tmp_path / "terms.csv"
     terms.write_text("place,kind,free_days,first_day\nNLRTM,DEMURRAGE,6,2030-01-01\nNLRTM,STORAGE,1,2030-01-01\n")
     ops.page.get_by_label("CSV file").set_input_files(terms)
     ops.page.get_by_role("button", name="Look at it").click()
     expect(ops.page.get_by_text("Not taken")).to_be_visible()
-    judged(ops, "freedays-preview")
+    sound(ops, "freedays-preview")
     ops.open(f"/ops/accounts/{account.tenant.public_id}/free-days/new")
-    judged(ops, "freeday-form")
+    sound(ops, "freeday-form")
     assert customer.problems == ops.problems == []
