@@ -100,7 +100,7 @@ def test_bad_rows_say_where_and_hinder_no_others(acme, globex) -> None:
     assert (told["received"], told["made"], told["refused"]) == (12, 2, 10)
     said = [(i["position"], i.get("reason")) for i in told["items"]]
     assert said == [
-        ("$[0]", None), ("$[1]", "not_authorised"), ("$[2]", "bad_value"), ("$[3].colour", "unknown_column"),
+        ("$[0]", None), ("$[1]", "unknown_account"), ("$[2]", "bad_value"), ("$[3].colour", "unknown_column"),
         ("$[4]", "no_zone"), ("$[5].due_date", "bad_time"), ("$[6].final_milestone", "missing_field"),
         ("$[7]", "wrong_type"), ("$[8]", "unknown_account"), ("$[9]", None), ("$[10].due_at", "bad_value"),
         ("$[11].tol_days", "wrong_type"),
@@ -119,7 +119,10 @@ def test_only_a_source_that_may_and_its_own_key_open_the_door(acme, globex) -> N
     other = BookingSystem()
     assert plain.post([row], to=f"{other.source.key}/shipments").status_code == 404
     assert other.post([row], key="", to=f"{other.source.key}/shipments").status_code == 401
-    assert own.book(row, booked(globex))["refused"] == 1, "an account's own system books for that account alone"
+    told = own.book(row, booked(globex), {**booked(globex), "account": "NOSUCH"})["items"]
+    assert told[0]["outcome"] == "made"
+    assert told[1]["reason"] == told[2]["reason"] == "unknown_account", "another account answers like one that is not"
+    assert told[1]["detail"] == told[2]["detail"]
     with as_tenant(globex.pk):
         assert not Shipment.objects.exists()
 

@@ -105,10 +105,9 @@ def _refused(
     row: ShipmentRow, tenant_id: int | None, tenants: Collection[int], seen: set[tuple[str, str]]
 ) -> tuple[str, str]:
     """(reason, more to say) when the row cannot be used whatever the account holds."""
-    if tenant_id is None or tenant_id == OPERATOR_ID:
-        return Reason.UNKNOWN_ACCOUNT, ""
-    if tenants and tenant_id not in tenants:
-        return Reason.NOT_AUTHORISED, ""
+    is_foreign = bool(tenants) and tenant_id not in tenants
+    if tenant_id is None or tenant_id == OPERATOR_ID or is_foreign:
+        return Reason.UNKNOWN_ACCOUNT, ""  # nobody learns here who else is a customer (T6)
     if (row.account.upper(), row.ref) in seen:
         return Reason.BAD_VALUE, "The shipment stands twice in this message."
     seen.add((row.account.upper(), row.ref))
