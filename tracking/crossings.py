@@ -275,7 +275,9 @@ def desk(*, now: datetime, since: datetime) -> Desk:
         row["tenant_id"]: (row["late"], row["risk"])
         for row in live.order_by().values("tenant_id").annotate(late=late, risk=risk)
     }
-    named = {t.pk: t for t in Tenant.objects.filter(pk__in=[k for k, counts in told.items() if any(counts)])}
+    # a closed account has no page any more that a figure could lead to
+    open_ones = Tenant.objects.filter(pk__in=[k for k, counts in told.items() if any(counts)], is_active=True)
+    named = {t.pk: t for t in open_ones}
     waiting = Quarantined.objects.filter(state=QuarantineState.OPEN).order_by()
     by_account = sorted(((named[k], *told[k]) for k in named), key=lambda a: (-a[1], -a[2], a[0].name))
     return Desk(

@@ -139,12 +139,20 @@ def _shipment_url(row: dict[str, Any]) -> str:
 
 def _worst(row: dict[str, Any], at: datetime) -> dict[str, Any]:
     seen = prospect(row)
-    last = wording.milestone(row["latest"]) if row["latest"] else _("nothing heard yet")
     promised = time_at(row["due_date"]) if row["due_date"] else time_at(row["due_at"], zone_of(row), "day")
     return {
         "tone": seen.tone(at), "label": f"{row['ref']} · {seen.words(at)}", "url": _shipment_url(row),
-        "why": _("last: %(event)s") % {"event": last}, "when": format_html("{} {}", _("promised"), promised),
+        "why": _why(row), "when": format_html("{} {}", _("promised"), promised),
     }  # fmt: skip
+
+
+def _why(row: dict[str, Any]) -> str:
+    """The last that was heard and, while it is open, what is expected: lateness lies between that and the promise."""
+    last = wording.milestone(row["latest"]) if row["latest"] else _("nothing heard yet")
+    said = _("last: %(event)s") % {"event": last}
+    if row["eta_at"] is None or row["final_at"] is not None:
+        return said
+    return format_html("{} · {}", said, format_html(_("expected {}"), time_at(row["eta_at"], zone_of(row), "short")))
 
 
 def _recent(row: dict[str, Any]) -> dict[str, Any]:

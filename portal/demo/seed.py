@@ -6,8 +6,10 @@ processes; news that is old by then ends as stale.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -41,6 +43,19 @@ NOON, EVENING = time(12, 20), time(23, 0)  # the first just after the job that c
 CREDIT_AFTER: Final = timedelta(days=10, hours=26)  # from the cut of a month to sales' sending its credit to review
 
 Progress = Callable[[int, int, str], None]
+
+
+@contextmanager
+def _quiet(batch: Batch) -> Iterator[None]:
+    """What is meant to be refused is no warning in the middle of the progress."""
+    door = logging.getLogger("plimsoll.ingest")
+    before = door.level
+    if batch.expected >= 400:
+        door.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        door.setLevel(before)
 
 
 class DoorSaidNo(PortalError):
@@ -117,7 +132,7 @@ class _Life:
     # --- what comes in ---
 
     def _send(self, batch: Batch) -> None:
-        with clock.set_to(batch.at):
+        with clock.set_to(batch.at), _quiet(batch):
             if batch.source in CALLBACKS:
                 answer = self._callback(batch)
             else:

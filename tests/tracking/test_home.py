@@ -243,3 +243,22 @@ def test_the_desk_counts_quarantine_by_reason_and_each_leads_to_its_items() -> N
     address = re.search(r'href="(/ops/quarantine\?reason=[a-z_]+)"', page)
     assert address is not None
     assert client_of(ops).get(address[1]).status_code == 200
+
+
+def test_a_closed_account_is_no_figure_of_the_desk(acme, globex) -> None:
+    from portal.tenancy.models import Tenant
+
+    for account in (acme, globex):
+        journey(account, source(), due_date=date(2026, 3, 1))
+    with as_tenant(globex.pk):
+        Tenant.objects.filter(pk=globex.pk).update(is_active=False)
+    page = home(cast.person(1, Role.OPS))
+    assert acme.tenant.public_id in page
+    assert globex.tenant.public_id not in page, "its pages answer as if they were not there"
+
+
+def test_what_is_late_says_what_is_expected(acme) -> None:
+    tiered(acme, "PRIORITY")
+    journey(acme, source(), due_date=date(2026, 3, 1))
+    page = re.sub(r"<[^>]+>|\s+", " ", home(acme.member))
+    assert re.search(r"last: Vessel departed\s+·\s+expected\s+18 Mar", page)
